@@ -1,29 +1,50 @@
 """The catalog: every product that the specs describe, compiled from their texts.
 
-Texts travel to the workers of a cluster and are compiled there; compiled decoders hold closures and stay where they are.
+Texts travel to the workers of a cluster and are compiled there; compiled decoders hold closures and stay.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
+from udfs.compiler import compile_domain, compile_product
+from udfs.document import suggest
+from udfs.errors import DecodeError, EncodeError, SpecError, SpecErrors
+from udfs.excerpt import text_excerpt
 from udfs.message import Envelope, Message
+from udfs.model import DomainDocument
 from udfs.product import ProductSpec
-
-Value = float | int | str | bool
+from udfs.row import Readings
 
 
 class Catalog:
     """All compiled products by name."""
 
-    products: Mapping[str, ProductSpec]
+    def __init__(self, products: Mapping[str, ProductSpec]) -> None:
+        self.products: Mapping[str, ProductSpec] = MappingProxyType(dict(products))
 
     def decode(self, envelope: Envelope) -> list[Message]:
-        """The messages in the envelope's payload; raises DecodeError and nothing else."""
-        raise NotImplementedError
+        """The messages in the envelope's payload, at least one; raises DecodeError and nothing else."""
+        product = self.products.get(envelope.product)
+        if product is None:
+            raise self._unknown_product(envelope)
+        return product.decode(envelope)
 
-    def encode(self, product: str, readings: Sequence[Mapping[str, Value]]) -> str:
+    def encode(self, product: str, readings: Sequence[Readings]) -> str:
         """The payload that decodes to these readings, one mapping a message; raises EncodeError."""
-        raise NotImplementedError
+        spec = self.products.get(product)
+        if spec is None:
+            raise EncodeError(f"no product `{product}` in the specs{suggest(product, self.products)}")
+        return spec.encode(readings)
+
+    def _unknown_product(self, envelope: Envelope) -> DecodeError:
+        name = envelope.product
+        return DecodeError(
+            "unknown_product",
+            f"no product `{name}` in the specs{suggest(name, self.products)}",
+            product=name,
+            excerpt=text_excerpt(envelope.payload[:64].encode("utf-8", "surrogatepass"), 0).text,
+        )
 
 
 def read_specs(directory: Path) -> dict[str, str]:
@@ -34,4 +55,27 @@ def read_specs(directory: Path) -> dict[str, str]:
 
 def compile_catalog(texts: Mapping[str, str]) -> Catalog:
     """The catalog of these spec texts; raises SpecErrors, which holds every fault of every file."""
-    raise NotImplementedError
+    errors: list[SpecError] = []
+    domains: dict[str, DomainDocument] = {}
+    products: dict[str, ProductSpec] = {}
+    for file in sorted(texts):
+        if file.startswith("domains/"):
+            try:
+                domain = compile_domain(file, texts[file])
+                domains[domain.domain] = domain
+            except SpecError as error:
+                errors.extend(_all(error))
+    for file in sorted(texts):
+        if file.startswith("products/"):
+            try:
+                product = compile_product(file, texts[file], domains)
+                products[product.product] = product
+            except SpecError as error:
+                errors.extend(_all(error))
+    if errors:
+        raise SpecErrors(errors)
+    return Catalog(products)
+
+
+def _all(error: SpecError) -> Sequence[SpecError]:
+    return error.errors if isinstance(error, SpecErrors) else [error]

@@ -1,0 +1,14 @@
+"""A column of the typed view that a product's messages appear in."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a product's typed view; `unit` is a UCUM code, empty for attributes."""
+
+    name: str
+    kind: Literal["measurement", "attribute"]
+    unit: str
+    doc: str
