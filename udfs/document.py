@@ -34,7 +34,7 @@ class Place:
 
     def error(self, message: str) -> SpecError:
         """The fault `message` at this place."""
-        mark = cast(yaml.Mark, self.node.start_mark)
+        mark = cast(yaml.error.Mark, self.node.start_mark)
         path = render_path(self.path)
         return SpecError(message, file=self.file, line=mark.line + 1, column=mark.column + 1, path=path)
 
@@ -48,7 +48,7 @@ def read_document(file: str, text: str) -> Place:
     try:
         for event in yaml.parse(text, yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                mark = event.start_mark
+                mark = cast(yaml.error.Mark, event.start_mark)
                 raise SpecError(
                     "aliases are not part of the spec language: write the value out",
                     file=file,

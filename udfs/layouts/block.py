@@ -53,6 +53,11 @@ class Block:
     fields: tuple[Field, ...]
     read: Callable[[bytes, int, Row], None]
     write: Callable[[Readings], bytes]
+    ends: tuple[tuple[int, str], ...]
+
+    def field_beyond(self, length: int) -> str:
+        """The first field that `length` bytes are too few for."""
+        return next((name for end, name in self.ends if end > length), "")
 
 
 def compile_block(fields: list[BinaryField], size: int | None, order: ByteOrder, at: Place, scope: Scope) -> Block:
@@ -65,7 +70,9 @@ def compile_block(fields: list[BinaryField], size: int | None, order: ByteOrder,
         raise (at / "fields" / late).error(f"{fields[late].name} ends at byte {slots[late].end}, the size is {size}")
     size = needed if size is None else size
     compiled = compile_each(fields, at / "fields", lambda spec, where: _compile_field(spec, where, scope))
-    return Block(size, tuple(compiled), _reader(slots, compiled, size, order), _writer(slots, compiled, size))
+    ends = sorted((slot.end, spec.name) for slot, spec in zip(slots, fields, strict=True))
+    read, write = _reader(slots, compiled, size, order), _writer(slots, compiled, size)
+    return Block(size, tuple(compiled), read, write, tuple(ends))
 
 
 def _lay_out(fields: list[BinaryField], order: ByteOrder, at: Place) -> list[Slot]:

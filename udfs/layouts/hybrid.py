@@ -226,7 +226,7 @@ def _count_step(part: Part) -> Step:
 
     def read(piece: str, at: int, frame: Frame) -> None:
         if not piece.isdigit() or not piece.isascii() or len(piece) > 9:
-            raise DecodeError("bad_length", f"{piece[:24]!r} is no length", byte_offset=at)
+            raise DecodeError("bad_length", f"{piece[:24]!r} is no length", field="length", byte_offset=at)
         frame.counts[mark] = (int(parse_decimal(piece)), at)
 
     def digits(frame: Frame, at: int) -> int:
@@ -254,7 +254,8 @@ def _checksum_step(part: Part, where: Place) -> Step:
         covered = frame.view[frame.marks[mark] if mark else 0 : at]
         expected = f"{checksum.compute(covered.encode('latin-1')):0{digits}X}"
         if stated.upper() != expected:
-            raise DecodeError("bad_checksum", f"{name} is {stated!r}, {expected} expected", byte_offset=at)
+            message = f"{name} is {stated!r}, {expected} expected"
+            raise DecodeError("bad_checksum", message, field="checksum", byte_offset=at)
         return at + digits
 
     return step
@@ -278,7 +279,7 @@ def _check_count(frame: Frame, mark: str, at: int) -> None:
     count, offset = frame.counts[mark]
     if count != frame.full - at:
         message = f"the length says {count} characters from byte {at} on, there are {frame.full - at}"
-        raise DecodeError("bad_length", message, byte_offset=offset)
+        raise DecodeError("bad_length", message, field="length", byte_offset=offset)
 
 
 def _check_marks(parts: list[Part], at: Place) -> None:

@@ -44,7 +44,7 @@ class KeyValueDecoder:
             size, read = value
             offset = start + size
             if offset > end:
-                raise _truncated_value(data[start - key_size : start], size, end - start, end)
+                raise self._truncated_value(data[start - key_size : start], end - start, end)
             read(data, start, row)
         return [row]
 
@@ -67,6 +67,11 @@ class KeyValueDecoder:
     def canonical(self, payload: str) -> str:
         return payload.lower()
 
+    def _truncated_value(self, key: bytes, got: int, end: int) -> DecodeError:
+        block = self._blocks[key]
+        message = f"key {key.hex()} needs {block.size} bytes of value, {got} are left"
+        return DecodeError("truncated", message, field=block.field_beyond(got), byte_offset=end)
+
     def _no_key(self, data: bytes, offset: int, row: Row) -> None:
         rest = data[offset : offset + self._key_size]
         if len(rest) == self._key_size:
@@ -76,11 +81,6 @@ class KeyValueDecoder:
             raise DecodeError("truncated", message, byte_offset=offset)
         if self._trailing == "warn":
             row.quality.append(trailing_text(data, offset))
-
-
-def _truncated_value(key: bytes, size: int, got: int, end: int) -> DecodeError:
-    message = f"key {key.hex()} needs {size} bytes of value, {got} are left"
-    return DecodeError("truncated", message, byte_offset=end)
 
 
 def _check_keys(keys: list[KeyEntry], at: Place) -> None:

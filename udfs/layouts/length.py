@@ -17,6 +17,7 @@ class LengthDecoder:
     def __init__(self, layout: LengthLayout, at: Place, scope: Scope) -> None:
         block = compile_block(layout.fields, layout.size, layout.byte_order, at, scope)
         self.fields = block.fields
+        self._block = block
         self._size, self._read, self._write = block.size, block.read, block.write
         self._trailing = layout.trailing
 
@@ -39,7 +40,8 @@ class LengthDecoder:
     def _check_size(self, data: bytes, row: Row) -> None:
         size, length = self._size, len(data)
         if length < size:
-            raise DecodeError("truncated", f"{length} bytes, expected {size}", byte_offset=length)
+            field = self._block.field_beyond(length)
+            raise DecodeError("truncated", f"{length} bytes, expected {size}", field=field, byte_offset=length)
         if self._trailing == "reject":
             raise DecodeError("too_long", f"{length} bytes, expected {size}", byte_offset=size)
         if self._trailing == "warn":

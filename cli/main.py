@@ -1,0 +1,26 @@
+"""`sluice`: the one command line; each module of this package brings its commands, registered here."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.spec import decode, spec_app
+from cli.specs_folder import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def settings(
+    context: typer.Context,
+    specs: Annotated[
+        Path | None, typer.Option(help="Folder of the specs; default: ./specs, then the project's.")
+    ] = None,
+) -> None:
+    """Turn the bytes of IoT devices into clean data, trusted alarms and answered faults."""
+    context.obj = Settings(specs)
+
+
+app.command()(decode)
+app.add_typer(spec_app, name="spec")

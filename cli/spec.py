@@ -1,0 +1,120 @@
+"""`sluice decode` and `sluice spec test`: what a spec makes of a payload, and of its own examples."""
+
+import sys
+import time
+from typing import Annotated
+
+import msgspec
+import typer
+
+from cli.specs_folder import find_product, load_catalog
+from udfs.errors import DecodeError
+from udfs.examples import Difference, ExampleResult, run_examples
+from udfs.excerpt import Excerpt, hex_excerpt, text_excerpt
+from udfs.message import Envelope
+from udfs.product import ProductSpec, payload_bytes
+from udfs.timestamps import parse_iso
+
+spec_app = typer.Typer(no_args_is_help=True, help="Product specs: test.")
+
+
+def decode(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(help="Product name, as in specs/products.")],
+    payload: Annotated[str, typer.Argument(help="Hex for binary products, else the text; `-` reads standard input.")],
+    device: Annotated[str, typer.Option(help="Device id of the message.")] = "cli",
+    firmware: Annotated[str | None, typer.Option(help="Firmware that the device runs.")] = None,
+    event_time: Annotated[
+        str | None, typer.Option(help="Epoch ms or ISO 8601, for payloads without a time of their own; default: now.")
+    ] = None,
+) -> None:
+    """Decode a payload and print its messages as JSON.
+
+    A payload that the spec refuses is explained on standard error and exits 1, as does an unknown product.
+    """
+    spec = find_product(load_catalog(context), product)
+    text = sys.stdin.read() if payload == "-" else payload
+    envelope = Envelope(
+        product=spec.product,
+        device=device,
+        protocol="file",
+        received_at=time.time_ns() // 1_000_000,
+        payload="".join(text.split()) if spec.format == "hex" else text,
+        firmware=firmware,
+        event_time=None if event_time is None else _epoch_ms(event_time),
+    )
+    try:
+        messages = spec.decode(envelope)
+    except DecodeError as error:
+        typer.echo(explain(error, spec, envelope.payload), err=True)
+        raise typer.Exit(1) from error
+    document = messages[0] if len(messages) == 1 else messages
+    typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+@spec_app.command("test")
+def test_specs(
+    context: typer.Context,
+    product: Annotated[str | None, typer.Argument(help="Only this product; default: all.")] = None,
+) -> None:
+    """Run the examples in the spec files: decode, compare, and encode back byte for byte.
+
+    Exits 1 where an example fails or a spec does not compile.
+    """
+    catalog = load_catalog(context)
+    specs = list(catalog.products.values()) if product is None else [find_product(catalog, product)]
+    failed = passed = 0
+    for spec in specs:
+        results = run_examples(spec)
+        typer.echo(f"{spec.product}  version {spec.version}")
+        for result in results:
+            typer.echo(render_result(result))
+        failed += sum(not result.passed for result in results)
+        passed += sum(result.passed for result in results)
+    typer.echo(f"{passed} passed, {failed} failed, {len(specs)} product{'s' if len(specs) != 1 else ''}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def explain(error: DecodeError, spec: ProductSpec, payload: str) -> str:
+    """The fault in lines a person reads: what, where, and the bytes around it with a caret."""
+    facts = [
+        ("product", error.product),
+        ("spec version", str(error.spec_version)),
+        ("reason", error.reason),
+        ("message", error.message),
+        ("field", error.field or "-"),
+        ("byte offset", "-" if error.byte_offset is None else str(error.byte_offset)),
+    ]
+    lines = [f"{name:<13}{value}" for name, value in facts]
+    data = payload_bytes(payload, spec.format)
+    if data:
+        lines += _pointed("hex", hex_excerpt(data, error.byte_offset), error.byte_offset, 2)
+    if data and spec.format != "hex":
+        lines += _pointed("text", text_excerpt(data, error.byte_offset), error.byte_offset, 1)
+    return "\n".join(lines)
+
+
+def render_result(result: ExampleResult) -> str:
+    """A line for an example, and beneath it a table of what differs."""
+    line = f"  {'ok  ' if result.passed else 'FAIL'}  {result.title}"
+    return line if result.passed else f"{line}\n{_table(result.differences)}"
+
+
+def _pointed(name: str, excerpt: Excerpt, offset: int | None, width: int) -> list[str]:
+    line = f"{name:<13}{excerpt.text}"
+    return [line] if offset is None else [line, " " * (13 + excerpt.caret) + "^" * width]
+
+
+def _table(differences: tuple[Difference, ...]) -> str:
+    rows = [("field", "expected", "got"), *((diff.field, diff.expected, diff.got) for diff in differences)]
+    wide = max(len(row[0]) for row in rows)
+    middle = min(40, max(len(row[1]) for row in rows))
+    return "\n".join(f"        {field:<{wide}}  {expected:<{middle}}  {got}" for field, expected, got in rows)
+
+
+def _epoch_ms(text: str) -> int:
+    try:
+        return int(text) if text.isdigit() else parse_iso(text)
+    except ValueError as fault:
+        raise typer.BadParameter(f"{text!r} is neither epoch milliseconds nor ISO 8601") from fault
