@@ -53,7 +53,7 @@ def decode(
 
 
 @spec_app.command("test")
-def test_specs(
+def run_spec_tests(
     context: typer.Context,
     product: Annotated[str | None, typer.Argument(help="Only this product; default: all.")] = None,
 ) -> None:

@@ -99,7 +99,7 @@ def _check_time_field(document: ProductDocument, decoder: Decoder, root: Place) 
     if name not in is_timestamp:
         raise place.error(f"no field `{name}` in the layout{suggest(name, is_timestamp)}")
     if not is_timestamp[name]:
-        raise place.error(f"field `{name}` is no timestamp: its type must be one of {', '.join(TIMESTAMPS)}")
+        raise place.error(f"field `{name}` is no timestamp: give it one of {', '.join(TIMESTAMPS)}")
 
 
 def _check_example(example: Example, place: Place) -> None:

@@ -243,7 +243,7 @@ def _check_unit(spec: Meaning, place: Place, unified: UnifiedMeasurement | None)
     if unified is not None and unified.unit != spec.unit:
         raise (place / "unit").error(
             f"unit `{spec.unit}`, but the domain measures {unified.name} in `{unified.unit}`: "
-            f"scale to that unit or give the field another name"
+            f"convert it or rename the field"
         )
 
 

@@ -15,6 +15,14 @@ from udfs.errors import SpecError, SpecErrors
 
 T = TypeVar("T")
 _AT = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
+_WORDS = {
+    "a mapping": "object",
+    "a list": "array",
+    "a text": "str",
+    "a whole number": "int",
+    "a number": "float",
+    "true or false": "bool",
+}
 _STEP = re.compile(r"\[(\d+|\.\.\.)\]|\.([^.\[]+)")
 
 
@@ -133,4 +141,6 @@ def _located(root: Place, fault: str) -> SpecError:
         step: Step = int(index) if index.isdigit() else key
         if index != "...":
             place = place / step
+    for ours, theirs in _WORDS.items():
+        message = message.replace(f"`{theirs}`", ours)
     return place.error(message[:1].lower() + message[1:])

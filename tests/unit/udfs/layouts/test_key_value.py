@@ -1,0 +1,92 @@
+"""Keys in any order: strict on what nobody knows, exact on where it stands."""
+
+import pytest
+from probe import compile_probe
+
+from udfs.errors import DecodeError, EncodeError, SpecError
+from udfs.product import ProductSpec
+
+LAYOUT = """
+    kind: key_value
+    byte_order: little
+    trailing: {}
+    keys:
+      - key: "0367"
+        fields: [{{name: temperature, type: i16, scale: 0.1, unit: Cel, range: [-40, 85]}}]
+      - key: "0877"
+        fields:
+          - {{name: rainfall, type: u16, scale: 0.01, unit: mm}}
+          - {{name: rainfall_counter, type: u8, unit: "1"}}
+"""
+
+
+def compile_weather(trailing: str = "reject") -> ProductSpec:
+    return compile_probe(LAYOUT.format(trailing))
+
+
+@pytest.mark.parametrize(
+    ("payload", "readings"),
+    [
+        ("03673401", {"temperature": 30.8}),
+        ("0877640005", {"rainfall": 1, "rainfall_counter": 5}),
+        ("087764000503679cff", {"rainfall": 1, "rainfall_counter": 5, "temperature": -10}),
+        ("0367010003670200", {"temperature": 0.2}),
+    ],
+)
+def test_keys_come_in_any_order_and_the_last_one_counts(payload: str, readings: dict[str, float]) -> None:
+    (row,) = compile_weather().decoder.decode(payload)
+    assert row.readings() == readings
+
+
+def test_encoding_writes_the_keys_of_the_readings_in_the_specs_order() -> None:
+    product = compile_weather()
+    assert product.encode([{"rainfall_counter": 5, "rainfall": 1, "temperature": 30.8}]) == "036734010877640005"
+    assert product.encode([{"temperature": 30.84}]) == "03673401"
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason", "field", "offset"),
+    [
+        ("", "truncated", "", 0),
+        ("0367340199010468", "unknown_key", "", 4),
+        ("036734", "truncated", "temperature", 3),
+        ("0877640", "bad_hex", "", 3),
+        ("08776400", "truncated", "rainfall_counter", 4),
+        ("0367340108", "truncated", "", 4),
+        ("08776400050367ff7f", "out_of_range", "temperature", 7),
+    ],
+)
+def test_a_fault_has_reason_field_and_offset(payload: str, reason: str, field: str, offset: int) -> None:
+    with pytest.raises(DecodeError) as caught:
+        compile_weather().decoder.decode(payload)
+    assert (caught.value.reason, caught.value.field, caught.value.byte_offset) == (reason, field, offset)
+
+
+def test_half_a_key_at_the_end_may_pass_with_a_warning() -> None:
+    (row,) = compile_weather("warn").decoder.decode("0367340108")
+    assert row.measurements == {"temperature": 30.8}
+    assert row.quality == ["trailing_bytes: 1 byte at offset 4 (08)"]
+    assert compile_weather("ignore").decoder.decode("0367340108")[0].quality == []
+
+
+@pytest.mark.parametrize(
+    ("readings", "message"),
+    [
+        ({"humidity": 1.0}, "humidity: no key holds this reading"),
+        ({"rainfall": 1.0}, "rainfall_counter: the reading is missing"),
+        ({}, "at least one reading"),
+    ],
+)
+def test_readings_without_a_key_are_refused(readings: dict[str, float], message: str) -> None:
+    with pytest.raises(EncodeError, match=message):
+        compile_weather().encode([readings])
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [("0367", r"key `0367` stands at keys\[0\] already"), ("03", "key `03` has another length than `0367`")],
+)
+def test_keys_are_of_one_length_and_stand_once(second: str, message: str) -> None:
+    field = "fields: [{name: a, type: bool}]"
+    with pytest.raises(SpecError, match=message):
+        compile_probe(f'kind: key_value\nkeys:\n  - {{key: "0367", {field}}}\n  - {{key: "{second}", {field}}}')

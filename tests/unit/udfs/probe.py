@@ -1,0 +1,32 @@
+"""Small products for tests, compiled from the layout that a test writes down."""
+
+from pathlib import Path
+from textwrap import dedent, indent
+
+from udfs.catalog import compile_catalog
+from udfs.product import ProductSpec
+
+ROOT = Path(__file__).parents[3]
+DOMAIN = """\
+domain: telemetry
+title: Telemetry
+measurements:
+  - {name: temperature, unit: Cel, range: [-100, 400], also: [air_temperature]}
+"""
+_HEAD = """\
+product: probe
+title: Probe
+version: 3
+domain: telemetry
+format: {format}
+examples: [{{payload: "", error: truncated}}]
+"""
+_FORMATS = {"length": "hex", "key_value": "hex", "hybrid": "text", "json": "json", "csv": "csv"}
+
+
+def compile_probe(layout: str, extra: str = "") -> ProductSpec:
+    """The product `probe` with this YAML as its layout and `extra` keys at the top."""
+    layout = dedent(layout).strip()
+    kind = layout.split("kind:", 1)[1].split()[0]
+    text = _HEAD.format(format=_FORMATS[kind]) + dedent(extra) + "layout:\n" + indent(layout, "  ") + "\n"
+    return compile_catalog({"domains/telemetry.yaml": DOMAIN, "products/probe.yaml": text}).products["probe"]

@@ -1,0 +1,78 @@
+"""The examples in the spec files, and those of the reference page, are run as tests."""
+
+import re
+from dataclasses import replace
+
+import msgspec
+import pytest
+from probe import DOMAIN, ROOT, compile_probe
+
+from udfs.catalog import compile_catalog, read_specs
+from udfs.document import read_document
+from udfs.examples import ExampleResult, run_examples
+from udfs.model import Example
+from udfs.product import ProductSpec
+from udfs.typed_document import read_typed
+
+RESULTS = [
+    result
+    for product in compile_catalog(read_specs(ROOT / "specs")).products.values()
+    for result in run_examples(product)
+]
+README_BLOCKS = re.findall(r"```yaml\n(.*?)```", (ROOT / "specs/README.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: f"{result.product}: {result.title}")
+def test_the_specs_keep_their_examples(result: ExampleResult) -> None:
+    assert result.differences == ()
+
+
+def test_the_reference_pages_product_compiles_and_keeps_its_examples() -> None:
+    texts = {"domains/telemetry.yaml": DOMAIN, "products/chiller-x2.yaml": README_BLOCKS[0]}
+    results = run_examples(compile_catalog(texts).products["chiller-x2"])
+    assert [result.differences for result in results] == [(), (), ()]
+
+
+@pytest.mark.parametrize("layout", README_BLOCKS[1:])
+def test_the_reference_pages_layouts_compile(layout: str) -> None:
+    assert compile_probe(layout.removeprefix("layout:\n")).columns
+
+
+def test_a_difference_names_field_expected_and_got() -> None:
+    product = compile_probe(
+        'kind: length\nfields: [{name: level, type: u8, unit: "%"}, {name: mode, type: u8, enum: {1: auto}}]'
+    )
+    example = _example('{payload: "0501", expect: {level: 6, extra: x}, quality: [warned]}')
+    (result,) = run_examples(_with_example(product, example))
+    assert [(diff.field, diff.expected, diff.got) for diff in result.differences] == [
+        ("level", "6", "5"),
+        ("extra", "x", "absent"),
+        ("mode", "absent", "auto"),
+        ("quality", "['warned']", "[]"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{payload: "05", error: truncated}', []),
+        ('{payload: "05", error: too_long, at: 0}', ["error", "at"]),
+        ('{payload: "0501", error: truncated}', ["error"]),
+        ('{payload: "05", expect: {level: 5}}', ["error"]),
+        ('{payload: "0501", expect: {level: 5, mode: auto}}', []),
+        ('{payload: "0501", expect: {level: 5, mode: auto}, lossy: not at all}', ["lossy"]),
+        ('{payload: "0501", expect: [{level: 5, mode: auto}, {}]}', ["messages"]),
+    ],
+)
+def test_expected_errors_and_bytes_are_compared(text: str, expected: list[str]) -> None:
+    layout = 'kind: length\nfields: [{name: level, type: u8, unit: "%"}, {name: mode, type: u8, enum: {1: auto}}]'
+    (result,) = run_examples(_with_example(compile_probe(layout), _example(text)))
+    assert [difference.field for difference in result.differences] == expected
+
+
+def _example(text: str) -> Example:
+    return read_typed(read_document("example", text), Example)
+
+
+def _with_example(product: ProductSpec, example: Example) -> ProductSpec:
+    return replace(product, document=msgspec.structs.replace(product.document, examples=[example]))

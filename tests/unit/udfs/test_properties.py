@@ -1,0 +1,157 @@
+"""What holds for all payloads of all products: only DecodeError, and readings that come back as they were."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from probe import ROOT
+
+from udfs.catalog import compile_catalog, read_specs
+from udfs.errors import REASONS, DecodeError
+from udfs.message import Envelope
+from udfs.product import ProductSpec
+from udfs.timestamps import iso_text
+
+CATALOG = compile_catalog(read_specs(ROOT / "specs"))
+PRODUCTS = sorted(CATALOG.products)
+TEXT = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=20)
+TIMES = st.integers(946_684_800, 4_102_444_799).map(lambda seconds: iso_text(seconds * 1000))
+
+
+def sample(product: ProductSpec) -> st.SearchStrategy[str]:
+    return st.sampled_from([example.payload for example in product.document.examples])
+
+
+@st.composite
+def corrupted(draw: st.DrawFn, product: ProductSpec) -> str:
+    """A payload of the spec's examples with characters replaced, inserted or cut out."""
+    payload = draw(sample(product))
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(0, len(payload)))
+        end = min(len(payload), start + draw(st.integers(0, 3)))
+        payload = payload[:start] + draw(st.text(max_size=3)) + payload[end:]
+    return payload
+
+
+def decode_error(envelope: Envelope) -> DecodeError | None:
+    try:
+        assert CATALOG.decode(envelope), "a payload gives a message or an error, never nothing"
+    except DecodeError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_decoding_raises_nothing_but_decode_error(name: str, data: st.DataObject) -> None:
+    product = CATALOG.products[name]
+    random_hex = st.binary(max_size=64).map(bytes.hex)
+    surrogates = st.text(st.characters(), max_size=64)
+    payload = data.draw(corrupted(product) | random_hex | st.text(max_size=64) | surrogates)
+    envelope = Envelope(product=name, device="d", protocol="tcp", received_at=0, payload=payload)
+    error = decode_error(envelope)
+    if error is not None:
+        assert error.reason in REASONS
+        assert len(error.excerpt) <= 64
+        assert error.byte_offset is None or 0 <= error.byte_offset <= len(payload.encode("utf-8", "surrogatepass"))
+
+
+@given(st.binary(min_size=9, max_size=9))
+def test_every_nine_bytes_of_the_fixed_layout_come_back(data: bytes) -> None:
+    product = CATALOG.products["talkpool-oy1700"]
+    (row,) = product.decoder.decode(data.hex())
+    assert product.encode([row.readings()]) == data.hex()
+
+
+def round_trip(name: str, rows: list[dict[str, float | str]]) -> None:
+    product = CATALOG.products[name]
+    decoded = product.decoder.decode(product.encode(rows))
+    assert [row.readings() for row in decoded] == rows
+
+
+def steps(scale: int, low: int, high: int) -> st.SearchStrategy[float]:
+    return st.integers(low, high).map(lambda raw: raw / scale)
+
+
+AM319 = {
+    "battery": steps(1, 0, 255),
+    "temperature": steps(10, -32768, 32767),
+    "humidity": steps(2, 0, 255),
+    "light_level": steps(1, 0, 255),
+    "co2": steps(1, 0, 65535),
+    "hcho": steps(100, 0, 65535),
+    "pressure": steps(10, 0, 65535),
+    "activity": st.sampled_from(["trigger", "idle"]),
+    "beep": st.sampled_from(["yes", "no"]),
+}
+
+
+@given(st.fixed_dictionaries({}, optional=AM319).filter(bool))
+def test_any_set_of_keys_comes_back(readings: dict[str, float | str]) -> None:
+    round_trip("milesight-am319", [readings])
+
+
+FLOATS = st.floats(0, 360, allow_nan=False)
+
+
+@given(st.lists(st.fixed_dictionaries({"wind_speed": FLOATS}, optional={"wind_direction": FLOATS}), min_size=1))
+def test_any_json_elements_come_back(rows: list[dict[str, float | str]]) -> None:
+    round_trip("ttn-wind-normalized", rows)
+
+
+COLDROOM = {
+    "time": TIMES,
+    "temperature": steps(10, -600, 800),
+}
+COLDROOM_OPTIONAL = {
+    "humidity": steps(10, 0, 1000),
+    "door": st.sampled_from(["open", "closed"]),
+    "battery_voltage": steps(100, 0, 500),
+    "note": TEXT.filter(bool) | st.sampled_from(['"', ";", "a\nb", '";"\r\n']),
+}
+
+
+@given(st.lists(st.fixed_dictionaries(COLDROOM, optional=COLDROOM_OPTIONAL), min_size=1, max_size=5))
+def test_any_csv_rows_come_back(rows: list[dict[str, float | str]]) -> None:
+    round_trip("coldroom-logger", rows)
+
+
+MEITRACK = {
+    "flag": st.sampled_from("ABCXYZ"),
+    "imei": st.from_regex(r"[0-9]{15}", fullmatch=True),
+    "command": st.just("AAA"),
+    "latitude": steps(1_000_000, -90_000_000, 90_000_000),
+    "longitude": steps(1_000_000, -180_000_000, 180_000_000),
+    "time": TIMES,
+    "gps_valid": st.sampled_from(["true", "false"]),
+    "speed_kmh": steps(1, 0, 400),
+    "inputs": steps(1, 0, 255),
+    "outputs": steps(1, 0, 255),
+}
+MEITRACK_OPTIONAL = {
+    "event": steps(1, 0, 200),
+    "hdop": steps(10, 0, 999),
+    "altitude_m": steps(1, -430, 9000),
+    "cell_id": steps(1, 0, 0xFFFFFFFF),
+    "adc3": steps(1, 0, 0xFFFF),
+    "power_raw": steps(1, 0, 0xFFFF),
+}
+
+
+@given(st.fixed_dictionaries(MEITRACK, optional=MEITRACK_OPTIONAL))
+def test_any_frame_comes_back(readings: dict[str, float | str]) -> None:
+    round_trip("meitrack-aaa", [readings])
+
+
+@given(st.data())
+@settings(max_examples=100)
+def test_a_flipped_character_never_passes_the_checksum_unseen(data: st.DataObject) -> None:
+    product = CATALOG.products["meitrack-aaa"]
+    payload = product.document.examples[0].payload
+    at = data.draw(st.integers(0, len(payload) - 4))
+    other = data.draw(st.characters(min_codepoint=32, max_codepoint=126).filter(lambda sign: sign != payload[at]))
+    with suppress(DecodeError):
+        product.decoder.decode(payload[:at] + other + payload[at + 1 :])
+        raise AssertionError(f"{other!r} at {at} was taken")

@@ -1,0 +1,31 @@
+"""The JSON Schemas of the spec language, for editors; `python -m udfs.schema specs/schema` writes them."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from udfs.model import DomainDocument, ProductDocument
+
+DOCUMENTS: dict[str, type] = {"product.json": ProductDocument, "domain.json": DomainDocument}
+
+
+def schema_texts() -> dict[str, str]:
+    """Each schema file's name and text."""
+    return {name: _schema_text(model) for name, model in DOCUMENTS.items()}
+
+
+def write_schemas(directory: Path) -> None:
+    """Write the schema files into `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in schema_texts().items():
+        (directory / name).write_text(text, encoding="utf-8")
+
+
+def _schema_text(model: type) -> str:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(model)}
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
+if __name__ == "__main__":
+    write_schemas(Path(sys.argv[1]))
