@@ -140,6 +140,18 @@ def _reader(slots: list[Slot], fields: list[Field], size: int, order: ByteOrder)
     )
     offsets = {field.name: slot.offset for slot, field in zip(slots, fields, strict=True)}
 
+    if len(slots) == 1 and direct:
+        (store_one,) = reads
+
+        def read_one(data: bytes, start: int, row: Row) -> None:
+            try:
+                store_one(unpack_from(data, start)[0], row)
+            except DecodeError as error:
+                error.byte_offset = start + slots[0].offset
+                raise
+
+        return read_one
+
     def read(data: bytes, start: int, row: Row) -> None:
         raws = unpack_from(data, start)
         if takes:
