@@ -1,6 +1,6 @@
 """Payloads a second through the row engine, for each product's first example: `python bench/decode_rates.py`.
 
-The decoder column is decode(payload) of the compiled layout, the catalog column the whole way from envelope to messages.
+The decoder column is decode(payload) of the compiled layout, the catalog column the whole way to messages.
 """
 
 import sys

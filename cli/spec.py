@@ -33,7 +33,7 @@ def decode(
     A payload that the spec refuses is explained on standard error and exits 1, as does an unknown product.
     """
     spec = find_product(load_catalog(context), product)
-    text = sys.stdin.read() if payload == "-" else payload
+    text = sys.stdin.read().removesuffix("\n") if payload == "-" else payload
     envelope = Envelope(
         product=spec.product,
         device=device,

@@ -242,7 +242,7 @@ def _check_unit(spec: Meaning, place: Place, unified: UnifiedMeasurement | None)
         raise (place / "unit").error(fault)
     if unified is not None and unified.unit != spec.unit:
         raise (place / "unit").error(
-            f"unit `{spec.unit}`, but the domain has {unified.name} in `{unified.unit}`: convert it or rename the field"
+            f"unit `{spec.unit}`, but the domain has {unified.name} in `{unified.unit}`: convert or rename it"
         )
 
 

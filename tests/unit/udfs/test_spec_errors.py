@@ -63,7 +63,7 @@ EXPECTED = {
         "6:21: event_time.field: field `x` is no timestamp: give it one of unix_s, unix_ms, yymmddhhmmss, iso8601",
     ],
     "unit_of_another_domain_measurement": [
-        "9:44: layout.fields[0].unit: unit `K`, but the domain has temperature in `Cel`: convert it or rename the field",
+        "9:44: layout.fields[0].unit: unit `K`, but the domain has temperature in `Cel`: convert or rename it",
     ],
     "unknown_domain": [
         "4:9: domain: no domain `telemetri` in specs/domains, did you mean `telemetry`?",
