@@ -33,7 +33,7 @@ def decode(
     A payload that the spec refuses is explained on standard error and exits 1, as does an unknown product.
     """
     spec = find_product(load_catalog(context), product)
-    text = sys.stdin.read().removesuffix("\n") if payload == "-" else payload
+    text = _standard_input() if payload == "-" else payload
     envelope = Envelope(
         product=spec.product,
         device=device,
@@ -99,6 +99,12 @@ def render_result(result: ExampleResult) -> str:
     """A line for an example, and beneath it a table of what differs."""
     line = f"  {'ok  ' if result.passed else 'FAIL'}  {result.title}"
     return line if result.passed else f"{line}\n{_table(result.differences)}"
+
+
+def _standard_input() -> str:
+    """What was piped in, without the newline that shells add; CR LF may belong to the payload and stays."""
+    text = sys.stdin.read()
+    return text if text.endswith("\r\n") else text.removesuffix("\n")
 
 
 def _pointed(name: str, excerpt: Excerpt, offset: int | None, width: int) -> list[str]:
