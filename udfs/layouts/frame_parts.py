@@ -1,4 +1,4 @@
-"""The parts of a hybrid frame, each compiled to a step that reads at a position and gives the next one, and to a writer.
+"""The parts of a hybrid frame, each compiled to a step that reads at a position and gives the next, and to a writer.
 
 The frame is read as a byte view (one character a byte), so every index is a byte offset.
 """
