@@ -1,0 +1,122 @@
+"""Stages 1 to 3 in one Python operator: Kinesis record → envelopes, decoded and enriched messages, dead letters.
+
+The stages are modules of their own (ingest, udfs.catalog, enrich); they share one operator because each crossing of the
+Python boundary costs more than all of them together (docs/decisions/0002).
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pyflink.common import Row
+from pyflink.common.typeinfo import Types
+from pyflink.datastream import BroadcastProcessFunction, OutputTag, RuntimeContext
+from pyflink.datastream.state import MapStateDescriptor
+
+from jobs import rows
+from jobs.config import Aurora
+from jobs.dead_letters import DeadLetter, dead_letter
+from jobs.enrich import UNREGISTERED, Limits, MasterData, read_master_data
+from jobs.ingest import EnvelopeError, Line, Record, read_envelope, split_record
+from udfs.catalog import Catalog, compile_catalog
+from udfs.errors import DecodeError
+from udfs.masters import MasterChange, compile_masters
+from udfs.message import Envelope, Message
+
+STREAM: Final = "device-data"
+DEAD_LETTERS: Final = OutputTag("dead-letters", rows.DEAD_LETTER)
+MASTER_STATE: Final = MapStateDescriptor("master-data", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
+UNKNOWN: Final = "unknown"
+"""Product, in the raw table, of a line that names no known one: senders must not be able to make partitions."""
+
+_log = logging.getLogger(__name__)
+
+
+class Decode(BroadcastProcessFunction):  # type: ignore[misc]
+    """Decodes and enriches device data; broadcast side: changes of master data.
+
+    Specs travel as texts and are compiled in `open`, where also the master data is read from Aurora. What Aurora did
+    not have yet comes by the broadcast; after a restore, from the broadcast state.
+    """
+
+    def __init__(
+        self, specs: Mapping[str, str], masters: Mapping[str, str], default_limits: Mapping[str, Limits], aurora: Aurora
+    ) -> None:
+        self._specs, self._masters, self._default_limits, self._aurora = specs, masters, default_limits, aurora
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._catalog = compile_catalog(self._specs)
+        self._master_data = MasterData(self._default_limits)
+        for change in read_master_data(self._aurora, compile_masters(self._masters).keys):
+            self._master_data.apply(change)
+        self._restored = False
+
+    def process_element(self, value: Row, ctx: BroadcastProcessFunction.ReadOnlyContext) -> Iterator[Any]:
+        if not self._restored:
+            self._restore(ctx)
+        envelopes, messages, letters = decode_record(Record(*value), self._catalog, self._master_data)
+        for letter in letters:
+            yield DEAD_LETTERS, Row(*letter)
+        yield Row(envelopes, messages)
+
+    def process_broadcast_element(self, value: Row, ctx: BroadcastProcessFunction.Context) -> Iterator[Any]:
+        if not self._restored:
+            self._restore(ctx)
+        change = MasterChange(*value)
+        if self._master_data.apply(change):
+            ctx.get_broadcast_state(MASTER_STATE).put(f"{change.master}|{change.key}", change)
+        return iter(())
+
+    def _restore(self, ctx: Any) -> None:
+        for _, change in ctx.get_broadcast_state(MASTER_STATE).items():
+            self._master_data.apply(change)
+        self._restored = True
+
+
+def decode_record(
+    record: Record, catalog: Catalog, master_data: MasterData
+) -> tuple[list[Row], list[Row], list[DeadLetter]]:
+    """All that is in a record: rows of its envelopes and messages (types in jobs.rows), and its dead letters."""
+    envelopes, messages, letters = [], [], []
+    for line in split_record(record.data):
+        envelope, decoded = None, []
+        try:
+            envelope = read_envelope(line, record.arrived_at)
+            decoded = catalog.decode(envelope)
+        except (EnvelopeError, DecodeError) as error:
+            letters.append(dead_letter(STREAM, record, line, envelope, error))
+        except Exception as error:
+            _log.exception(
+                "shard %s, sequence number %s, line %d", record.shard_id, record.sequence_number, line.number
+            )
+            letters.append(dead_letter(STREAM, record, line, envelope, error))
+        product = envelope.product if envelope and envelope.product in catalog.products else UNKNOWN
+        envelopes.append(_envelope_row(record, line, product, envelope, len(decoded)))
+        messages += [_message_row(message, master_data) for message in decoded]
+    return envelopes, messages, letters
+
+
+def _envelope_row(record: Record, line: Line, product: str, envelope: Envelope | None, num_messages: int) -> Row:
+    place = record.shard_id, record.sequence_number, line.number
+    sender = (envelope.device, envelope.protocol, envelope.received_at) if envelope else (None, None, None)
+    return Row(*place, product, *sender, record.arrived_at, num_messages, line.data)
+
+
+def _message_row(message: Message, master_data: MasterData) -> Row:
+    known = master_data.enrichment(message.product, message.device_id)
+    return Row(
+        message.message_id,
+        message.domain,
+        message.product,
+        message.device_id,
+        message.event_time,
+        message.received_at,
+        message.spec_version,
+        message.measurements,
+        message.attributes,
+        message.quality if known.registered else [*message.quality, UNREGISTERED],
+        message.firmware or known.firmware,
+        known.customer_id,
+        known.site_id,
+        known.limits,
+    )

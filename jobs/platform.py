@@ -1,0 +1,163 @@
+"""The job: one statement set from the Kinesis streams to the stores, assembled from specs/ and sql/.
+
+device_data ─► Decode (ingest, decode, enrich) ─► messages ─► typed views ─► rules ─► Lifecycle ─► alarms
+                 ▲ broadcast      └► dead letters     └──────────────┬────────────────────────────────┘
+master_cdc ─► NormaliseMaster ─► master_changes ─────────────────────┴─► sql/sinks, sql/aggregates
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pyflink.common.typeinfo import Types
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.table import Schema, StreamTableEnvironment, Table
+from pyflink.table.types import LocalZonedTimestampType
+
+from jobs import decode, master, rows
+from jobs.config import Config
+from jobs.detect import detections
+from jobs.lifecycle import Lifecycle
+from jobs.rules import Rule, default_limits, read_rules
+from jobs.statements import Statement, read_statements
+from jobs.store import prepare_stores, write_stores
+from jobs.views import typed_views
+from udfs.catalog import Catalog, compile_catalog, read_specs
+from udfs.masters import compile_masters, read_masters
+
+_RECORD: Final = (
+    "SELECT `data`, EXTRACT(EPOCH FROM arrived_at) * 1000 + EXTRACT(MILLISECOND FROM arrived_at) AS arrived_at, "
+    "shard_id, sequence_number FROM {stream}"
+)
+_MESSAGES: Final = (
+    "SELECT message_id, domain, product, device_id, TO_TIMESTAMP_LTZ(event_time, 3) AS event_time, "
+    "TO_TIMESTAMP_LTZ(received_at, 3) AS received_at, spec_version, measurements, attributes, quality, firmware, "
+    "customer_id, site_id, limits FROM occurrences WHERE occurrence = 1"
+)
+_ALARMS: Final = (
+    "SELECT alarm_id, rule, title, severity, state, product, device_id, customer_id, site_id, "
+    "TO_TIMESTAMP_LTZ(first_event_time, 3) AS first_event_time, "
+    "TO_TIMESTAMP_LTZ(last_event_time, 3) AS last_event_time, num_detections, `value`, limit_value, evidence "
+    "FROM alarm_transitions"
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """What engineers wrote as files: specs and rules, checked; and the folder of the job's own SQL."""
+
+    specs: dict[str, str]
+    masters: dict[str, str]
+    catalog: Catalog
+    rules: list[Rule]
+    sql: Path
+
+
+def read_project(root: Path) -> Project:
+    """Everything under specs/ and sql/; raises SpecError or RuleError with file and line."""
+    specs, masters = read_specs(root / "specs"), read_masters(root / "specs")
+    compile_masters(masters)
+    return Project(specs, masters, compile_catalog(specs), read_rules(root / "sql" / "rules"), root / "sql")
+
+
+def build_job(env: StreamExecutionEnvironment, config: Config, project: Project) -> None:
+    """Puts the whole graph into `env`, ready to execute; makes the stores ready on the way."""
+    t_env = table_environment(env, config)
+    prepare_stores(config, project.sql / "aurora")
+    values = config.placeholders()
+    for statement in _statements(project, values, "catalogs", "sources"):
+        t_env.execute_sql(statement.text)
+    changes = _master_changes(t_env, project)
+    decoded = _decoded(t_env, config, project, changes)
+    _dead_letters(t_env, changes, decoded)
+    for statement in _statements(project, values, "views"):
+        t_env.execute_sql(statement.text)
+    publish_messages(t_env, config, t_env.sql_query(_MESSAGES), project.catalog)
+    publish_alarms(t_env, project.rules)
+    inserts = t_env.create_statement_set()
+    write_stores(t_env, inserts, _statements(project, values, "sinks", "aggregates"))
+    inserts.attach_as_datastream()
+
+
+def table_environment(env: StreamExecutionEnvironment, config: Config) -> StreamTableEnvironment:
+    """Settings that belong to the job itself; parallelism, checkpoints and restarts belong to the cluster."""
+    t_env = StreamTableEnvironment.create(env)
+    settings = t_env.get_config()
+    settings.set_local_timezone("UTC")
+    settings.set("table.exec.state.ttl", f"{config.job.dedupe_hours} h")
+    settings.set("table.exec.source.idle-timeout", f"{config.job.idle_timeout} s")
+    # Aggregates write what changed once in a while instead of once a message.
+    settings.set("table.exec.mini-batch.enabled", "true")
+    settings.set("table.exec.mini-batch.allow-latency", "2 s")
+    settings.set("table.exec.mini-batch.size", "10000")
+    return t_env
+
+
+def publish_messages(t_env: StreamTableEnvironment, config: Config, messages: Table, catalog: Catalog) -> None:
+    """The view `messages` with event time and watermark, and over it a typed view for each product and domain."""
+    # A watermark can be declared on a stream only, and the messages exist after the unnest: the way through a stream
+    # stays in Java.
+    watermark = f"event_time - INTERVAL '{config.job.watermark_delay}' SECOND"
+    schema = _schema(messages).watermark("event_time", watermark).build()
+    t_env.create_temporary_view("messages", t_env.from_data_stream(t_env.to_data_stream(messages), schema))
+    for view in typed_views(catalog):
+        t_env.execute_sql(view)
+
+
+def publish_alarms(t_env: StreamTableEnvironment, rules: list[Rule]) -> None:
+    """The view `alarms`: every change of state of every alarm that the rules raise."""
+    transitions = (
+        t_env.to_data_stream(detections(t_env, rules))
+        .key_by(lambda row: f"{row[0]}|{row[1]}", key_type=Types.STRING())
+        .process(Lifecycle({rule.name: rule for rule in rules}), rows.ALARM)
+        .uid("lifecycle")
+        .name("lifecycle")
+    )
+    t_env.create_temporary_view("alarm_transitions", transitions)
+    t_env.create_temporary_view("alarms", t_env.sql_query(_ALARMS))
+
+
+def _statements(project: Project, values: dict[str, str], *folders: str) -> list[Statement]:
+    return [statement for folder in folders for statement in read_statements(project.sql / folder, values)]
+
+
+def _records(t_env: StreamTableEnvironment, stream: str) -> DataStream:
+    return t_env.to_data_stream(t_env.sql_query(_RECORD.format(stream=stream)))
+
+
+def _master_changes(t_env: StreamTableEnvironment, project: Project) -> DataStream:
+    changes = (
+        _records(t_env, "master_cdc")
+        .process(master.NormaliseMaster(project.masters), rows.MASTER_CHANGE)
+        .uid("master")
+        .name("master: normalise")
+    )
+    t_env.create_temporary_view("master_changes", changes)
+    return changes
+
+
+def _decoded(t_env: StreamTableEnvironment, config: Config, project: Project, changes: DataStream) -> DataStream:
+    operator = decode.Decode(project.specs, project.masters, default_limits(project.rules), config.aurora)
+    decoded = (
+        _records(t_env, "device_data")
+        .connect(changes.broadcast(decode.MASTER_STATE))
+        .process(operator, rows.DECODED)
+        .uid("decode")
+        .name("ingest, decode, enrich")
+    )
+    t_env.create_temporary_view("decoded", decoded)
+    return decoded
+
+
+def _dead_letters(t_env: StreamTableEnvironment, changes: DataStream, decoded: DataStream) -> None:
+    letters = decoded.get_side_output(decode.DEAD_LETTERS).union(changes.get_side_output(master.DEAD_LETTERS))
+    t_env.create_temporary_view("dead_letters", letters)
+
+
+def _schema(table: Table) -> Schema.Builder:
+    builder = Schema.new_builder()
+    schema = table.get_schema()
+    for name, kind in zip(schema.get_field_names(), schema.get_field_data_types(), strict=True):
+        # PyFlink forgets a timestamp's precision; an event time must have 3.
+        builder.column(name, "TIMESTAMP_LTZ(3)" if isinstance(kind, LocalZonedTimestampType) else kind)
+    return builder

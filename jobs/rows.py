@@ -1,0 +1,88 @@
+"""The row types that cross the Python boundary, each named once; SQL sees them as tables of the same columns."""
+
+from typing import Final
+
+from pyflink.common.typeinfo import TypeInformation, Types
+
+_TEXT: Final = Types.STRING()
+_BYTES: Final = Types.PRIMITIVE_ARRAY(Types.BYTE())
+_MILLISECONDS: Final = Types.LONG()
+
+
+def _row(**columns: TypeInformation) -> TypeInformation:
+    return Types.ROW_NAMED(list(columns), list(columns.values()))
+
+
+ENVELOPE: Final = _row(
+    shard_id=_TEXT,
+    sequence_number=_TEXT,
+    line=Types.INT(),
+    product=_TEXT,
+    device_id=_TEXT,
+    protocol=_TEXT,
+    received_at=_MILLISECONDS,
+    arrived_at=_MILLISECONDS,
+    num_messages=Types.INT(),
+    envelope=_BYTES,
+)
+MESSAGE: Final = _row(
+    message_id=_TEXT,
+    domain=_TEXT,
+    product=_TEXT,
+    device_id=_TEXT,
+    event_time=_MILLISECONDS,
+    received_at=_MILLISECONDS,
+    spec_version=Types.INT(),
+    measurements=Types.MAP(_TEXT, Types.DOUBLE()),
+    attributes=Types.MAP(_TEXT, _TEXT),
+    quality=Types.OBJECT_ARRAY(_TEXT),
+    firmware=_TEXT,
+    customer_id=_TEXT,
+    site_id=_TEXT,
+    limits=Types.MAP(_TEXT, Types.DOUBLE()),
+)
+DECODED: Final = _row(envelopes=Types.OBJECT_ARRAY(ENVELOPE), messages=Types.OBJECT_ARRAY(MESSAGE))
+"""What a Kinesis record became: the boundary is paid once a record, Java unnests."""
+
+DEAD_LETTER: Final = _row(
+    dead_letter_id=_TEXT,
+    stream=_TEXT,
+    product=_TEXT,
+    device_id=_TEXT,
+    reason=_TEXT,
+    message=_TEXT,
+    spec_version=Types.INT(),
+    field=_TEXT,
+    byte_offset=Types.INT(),
+    bit_offset=Types.INT(),
+    excerpt=_TEXT,
+    shard_id=_TEXT,
+    sequence_number=_TEXT,
+    line=Types.INT(),
+    first_seen=_MILLISECONDS,
+    raw=_BYTES,
+)
+MASTER_CHANGE: Final = _row(
+    master=_TEXT,
+    row_key=_TEXT,
+    columns=Types.MAP(_TEXT, _TEXT),
+    version=Types.LONG(),
+    deleted=Types.BOOLEAN(),
+)
+ALARM: Final = _row(
+    alarm_id=_TEXT,
+    rule=_TEXT,
+    title=_TEXT,
+    severity=_TEXT,
+    state=_TEXT,
+    product=_TEXT,
+    device_id=_TEXT,
+    customer_id=_TEXT,
+    site_id=_TEXT,
+    first_event_time=_MILLISECONDS,
+    last_event_time=_MILLISECONDS,
+    num_detections=Types.LONG(),
+    value=Types.DOUBLE(),
+    limit_value=Types.DOUBLE(),
+    evidence=_TEXT,
+)

@@ -1,0 +1,103 @@
+"""Rule files: sql/rules/<product>/<rule>.sql, a YAML header in the first comment and one SELECT over typed views.
+
+The SELECT gives one row a detection: `device_id` and `event_time`, optionally `value`, `limit_value`, `customer_id` and
+`site_id`; every further column becomes evidence. The lifecycle makes alarms of the detections.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from udfs.errors import SluiceError
+
+_HEADER: Final = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_\-]*")
+_DURATION: Final = re.compile(r"(\d+) ?(s|min|h)")
+_SECONDS: Final = {"s": 1, "min": 60, "h": 3600}
+
+Severity = Literal["info", "minor", "major", "critical"]
+
+
+class RuleError(SluiceError):
+    """A rule file that cannot be used; `line` counts from 1."""
+
+    def __init__(self, file: str, line: int, message: str) -> None:
+        self.file, self.line, self.message = file, line, message
+        super().__init__(f"{file}:{line}: {message}")
+
+
+class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A limit that the rule reads as limits['name']; master data may override it for a product, customer or device."""
+
+    default: float
+    unit: str
+
+
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The header of a rule file. `clear_after`: event time without a detection after which an episode is over."""
+
+    title: Annotated[str, Meta(min_length=1)]
+    severity: Severity
+    type: Literal["threshold", "anomaly", "correlation", "predictive"]
+    limits: dict[str, Limit] = {}
+    clear_after: Annotated[str, Meta(pattern=rf"^{_DURATION.pattern}$")] = "1 min"
+    runbook: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: `name` is product/file name, `select` the file's text (its comments included)."""
+
+    name: str
+    product: str
+    file: str
+    header: Header
+    select: str
+
+    @property
+    def clear_after_ms(self) -> int:
+        number, unit = _DURATION.findall(self.header.clear_after)[0]
+        return int(number) * _SECONDS[unit] * 1000
+
+
+def read_rules(directory: Path) -> list[Rule]:
+    """Every rule under `directory`, by name; raises RuleError for the first that cannot be read."""
+    return [read_rule(path) for path in sorted(directory.glob("*/*.sql"))]
+
+
+def read_rule(path: Path) -> Rule:
+    if not (_NAME.fullmatch(path.stem) and _NAME.fullmatch(path.parent.name)):
+        raise RuleError(str(path), 1, "expected <product>/<rule>.sql, each of a-z, 0-9, `_` and `-`")
+    text = path.read_text(encoding="utf-8")
+    header = _HEADER.match(text)
+    if header is None:
+        raise RuleError(str(path), 1, "expected a header `/* title: ... severity: ... */` before the SELECT")
+    product = path.parent.name
+    return Rule(f"{product}/{path.stem}", product, str(path), _header(path, header[1]), text.rstrip().rstrip(";"))
+
+
+def default_limits(rules: list[Rule]) -> dict[str, dict[str, float]]:
+    """The defaults of all limits, by product; rules of a product share a limit of one name and must agree on it."""
+    defaults: dict[str, dict[str, float]] = {}
+    for rule in rules:
+        limits = defaults.setdefault(rule.product, {})
+        for name, limit in rule.header.limits.items():
+            if limits.setdefault(name, limit.default) != limit.default:
+                message = f"limit `{name}` defaults to {limit.default} here, to {limits[name]} in a rule beside it"
+                raise RuleError(rule.file, 1, message)
+    return defaults
+
+
+def _header(path: Path, text: str) -> Header:
+    try:
+        return msgspec.yaml.decode(text, type=Header)
+    except msgspec.ValidationError as error:
+        raise RuleError(str(path), 1, f"header: {error}") from error
+    except msgspec.DecodeError as error:
+        mark = getattr(error.__cause__, "problem_mark", None)
+        raise RuleError(str(path), mark.line + 1 if mark else 1, f"header is no YAML: {error.__cause__}") from error

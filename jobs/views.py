@@ -1,0 +1,44 @@
+"""Typed views: one per product and domain, generated from the specs, which rules select from.
+
+A measurement is a DOUBLE column and an attribute a STRING column, each of its spec's name; beside them stand the
+columns of the message itself.
+"""
+
+from collections.abc import Iterator
+
+from udfs.catalog import Catalog
+from udfs.product import ProductSpec
+
+_MESSAGE = (
+    "message_id",
+    "device_id",
+    "event_time",
+    "received_at",
+    "spec_version",
+    "quality",
+    "firmware",
+    "customer_id",
+    "site_id",
+    "limits",
+)
+
+
+def view_name(product: str, domain: str) -> str:
+    """`milesight-am319`, `telemetry` → `milesight_am319_telemetry`."""
+    return f"{product}_{domain}".replace("-", "_")
+
+
+def typed_views(catalog: Catalog) -> Iterator[str]:
+    """The CREATE VIEW statement of every product, over the view `messages`."""
+    for spec in catalog.products.values():
+        yield _typed_view(spec)
+
+
+def _typed_view(spec: ProductSpec) -> str:
+    columns = [f"`{name}`" for name in _MESSAGE]
+    columns += [f"{column.kind}s['{column.name}'] AS `{column.name}`" for column in spec.columns]
+    return (
+        f"CREATE TEMPORARY VIEW `{view_name(spec.product, spec.domain)}` AS\n"
+        f"SELECT {', '.join(columns)}\n"
+        f"FROM messages\nWHERE product = '{spec.product}' AND domain = '{spec.domain}'"
+    )
