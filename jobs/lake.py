@@ -82,7 +82,8 @@ def _s3_secret(config: Config) -> str:
     if credentials is None:
         raise SluiceError("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile")
     frozen = credentials.get_frozen_credentials()
-    options = {"TYPE": "s3", "KEY_ID": frozen.access_key, "SECRET": frozen.secret_key, "REGION": config.aws.region}
+    options = {"TYPE": "s3", "REGION": config.aws.region}
+    options |= {"KEY_ID": frozen.access_key or "", "SECRET": frozen.secret_key or ""}
     if frozen.token:
         options["SESSION_TOKEN"] = frozen.token
     if config.aws.endpoint:

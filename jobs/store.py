@@ -6,6 +6,7 @@ from typing import Final
 
 import psycopg
 import pymongo
+from pymongo.database import Database
 from pyflink.table import StatementSet, StreamTableEnvironment
 
 from jobs.config import Aurora, Config, DocumentDb
@@ -47,7 +48,7 @@ def index_documents(documentdb: DocumentDb) -> None:
     """Hot messages leave by their TTL index; a changed `ttl.days` needs the index dropped once by hand."""
     client: pymongo.MongoClient[dict[str, object]]
     with pymongo.MongoClient(documentdb.uri) as client:
-        database = client[documentdb.database]
+        database: Database[dict[str, object]] = client[documentdb.database]
         database["messages"].create_index("received_at", expireAfterSeconds=documentdb.ttl_days * 86_400)
         database["messages"].create_index([("device_id", 1), ("event_time", -1)])
         database["alarms"].create_index([("device_id", 1), ("first_event_time", -1)])
