@@ -6,8 +6,8 @@ from typing import Final
 
 import psycopg
 import pymongo
-from pymongo.database import Database
 from pyflink.table import StatementSet, StreamTableEnvironment
+from pymongo.database import Database
 
 from jobs.config import Aurora, Config, DocumentDb
 from jobs.statements import Statement
