@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from cli.run import run
 from cli.spec import decode, spec_app
 from cli.specs_folder import Settings
+from cli.stack import stack_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -22,5 +24,7 @@ def settings(
     context.obj = Settings(specs)
 
 
+app.command()(run)
 app.command()(decode)
 app.add_typer(spec_app, name="spec")
+app.add_typer(stack_app, name="stack")

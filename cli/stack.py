@@ -31,7 +31,9 @@ def up(run_dir: RunDir = DEFAULT_RUN_DIR) -> None:
     except StackError as error:
         raise _refused(error) from error
     _out.print(_table(stack))
-    _out.print(f"The environment for clients stands in {run_dir / 'stack.json'}; `sluice stack down` stops it.")
+    _out.print(
+        f"The environment for clients stands in {run_dir / 'stack.json'}; `sluice stack down` stops it.", soft_wrap=True
+    )
 
 
 @stack_app.command()
@@ -71,5 +73,5 @@ def _table(stack: Stack) -> Table:
 
 
 def _refused(error: StackError) -> typer.Exit:
-    _errors.print(str(error), style="red", markup=False, highlight=False)
+    _errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
     return typer.Exit(1)
