@@ -29,6 +29,9 @@ MASTER_STATE: Final = MapStateDescriptor("master-data", Types.STRING(), Types.PI
 UNKNOWN: Final = "unknown"
 """Product, in the raw table, of a line that names no known one: senders must not be able to make partitions."""
 
+OPERATOR: Final = "ingest, decode, enrich"
+_SITE_ID: Final = rows.MESSAGE.get_field_names().index("site_id")
+
 _log = logging.getLogger(__name__)
 
 
@@ -50,11 +53,15 @@ class Decode(BroadcastProcessFunction):  # type: ignore[misc]
         for change in read_master_data(self._aurora, compile_masters(self._masters).keys):
             self._master_data.apply(change)
         self._restored = False
+        metrics = runtime_context.get_metrics_group()
+        self._received, self._decoded = metrics.counter("received"), metrics.counter("decoded")
+        self._dead, self._enriched = metrics.counter("dead"), metrics.counter("enriched")
 
     def process_element(self, value: Row, ctx: BroadcastProcessFunction.ReadOnlyContext) -> Iterator[Any]:
         if not self._restored:
             self._restore(ctx)
         envelopes, messages, letters = decode_record(Record(*value), self._catalog, self._master_data)
+        self._count(envelopes, messages, letters)
         for letter in letters:
             yield DEAD_LETTERS, Row(*letter)
         yield Row(envelopes, messages)
@@ -66,6 +73,12 @@ class Decode(BroadcastProcessFunction):  # type: ignore[misc]
         if self._master_data.apply(change):
             ctx.get_broadcast_state(MASTER_STATE).put(f"{change.master}|{change.key}", change)
         return iter(())
+
+    def _count(self, envelopes: list[Row], messages: list[Row], letters: list[DeadLetter]) -> None:
+        self._received.inc(len(envelopes))
+        self._decoded.inc(len(messages))
+        self._dead.inc(len(letters))
+        self._enriched.inc(sum(message[_SITE_ID] is not None for message in messages))
 
     def _restore(self, ctx: Any) -> None:
         for _, change in ctx.get_broadcast_state(MASTER_STATE).items():

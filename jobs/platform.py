@@ -15,7 +15,7 @@ from pyflink.table import Schema, StreamTableEnvironment, Table
 from pyflink.table.types import LocalZonedTimestampType
 
 from jobs import decode, master, rows
-from jobs.config import Config
+from jobs.config import Config, Job
 from jobs.detect import detections
 from jobs.lifecycle import Lifecycle
 from jobs.rules import Rule, default_limits, read_rules
@@ -32,7 +32,7 @@ _RECORD: Final = (
 _MESSAGES: Final = (
     "SELECT message_id, domain, product, device_id, TO_TIMESTAMP_LTZ(event_time, 3) AS event_time, "
     "TO_TIMESTAMP_LTZ(received_at, 3) AS received_at, spec_version, measurements, attributes, quality, firmware, "
-    "customer_id, site_id, limits FROM occurrences WHERE occurrence = 1"
+    "customer_id, site_id, limits FROM {messages}"
 )
 _ALARMS: Final = (
     "SELECT alarm_id, rule, title, severity, state, product, device_id, customer_id, site_id, "
@@ -62,7 +62,7 @@ def read_project(root: Path) -> Project:
 
 def build_job(env: StreamExecutionEnvironment, config: Config, project: Project) -> None:
     """Puts the whole graph into `env`, ready to execute; makes the stores ready on the way."""
-    t_env = table_environment(env, config)
+    t_env = table_environment(env, config.job)
     prepare_stores(config, project.sql / "aurora")
     values = config.placeholders()
     for statement in _statements(project, values, "catalogs", "sources"):
@@ -72,20 +72,21 @@ def build_job(env: StreamExecutionEnvironment, config: Config, project: Project)
     _dead_letters(t_env, changes, decoded)
     for statement in _statements(project, values, "views"):
         t_env.execute_sql(statement.text)
-    publish_messages(t_env, config, t_env.sql_query(_MESSAGES), project.catalog)
+    messages = t_env.sql_query("SELECT * FROM occurrences WHERE occurrence = 1")
+    publish_messages(t_env, messages, project.catalog, config.job.watermark_delay)
     publish_alarms(t_env, project.rules)
     inserts = t_env.create_statement_set()
     write_stores(t_env, inserts, _statements(project, values, "sinks", "aggregates"))
     inserts.attach_as_datastream()
 
 
-def table_environment(env: StreamExecutionEnvironment, config: Config) -> StreamTableEnvironment:
+def table_environment(env: StreamExecutionEnvironment, job: Job) -> StreamTableEnvironment:
     """Settings that belong to the job itself; parallelism, checkpoints and restarts belong to the cluster."""
     t_env = StreamTableEnvironment.create(env)
     settings = t_env.get_config()
     settings.set_local_timezone("UTC")
-    settings.set("table.exec.state.ttl", f"{config.job.dedupe_hours} h")
-    settings.set("table.exec.source.idle-timeout", f"{config.job.idle_timeout} s")
+    settings.set("table.exec.state.ttl", f"{job.dedupe_hours} h")
+    settings.set("table.exec.source.idle-timeout", f"{job.idle_timeout} s")
     # Aggregates write what changed once in a while instead of once a message.
     settings.set("table.exec.mini-batch.enabled", "true")
     settings.set("table.exec.mini-batch.allow-latency", "2 s")
@@ -93,13 +94,19 @@ def table_environment(env: StreamExecutionEnvironment, config: Config) -> Stream
     return t_env
 
 
-def publish_messages(t_env: StreamTableEnvironment, config: Config, messages: Table, catalog: Catalog) -> None:
-    """The view `messages` with event time and watermark, and over it a typed view for each product and domain."""
+def publish_messages(
+    t_env: StreamTableEnvironment, messages: Table, catalog: Catalog, watermark_delay: int
+) -> None:
+    """The view `messages` with event time and watermark, and over it a typed view for each product and domain.
+
+    `messages` has the columns of rows.MESSAGE; `watermark_delay` is in seconds.
+    """
     # A watermark can be declared on a stream only, and the messages exist after the unnest: the way through a stream
     # stays in Java.
-    watermark = f"event_time - INTERVAL '{config.job.watermark_delay}' SECOND"
-    schema = _schema(messages).watermark("event_time", watermark).build()
-    t_env.create_temporary_view("messages", t_env.from_data_stream(t_env.to_data_stream(messages), schema))
+    timed = t_env.sql_query(_MESSAGES.format(messages=messages))
+    watermark = f"event_time - INTERVAL '{watermark_delay}' SECOND"
+    schema = _schema(timed).watermark("event_time", watermark).build()
+    t_env.create_temporary_view("messages", t_env.from_data_stream(t_env.to_data_stream(timed), schema))
     for view in typed_views(catalog):
         t_env.execute_sql(view)
 
@@ -143,7 +150,7 @@ def _decoded(t_env: StreamTableEnvironment, config: Config, project: Project, ch
         .connect(changes.broadcast(decode.MASTER_STATE))
         .process(operator, rows.DECODED)
         .uid("decode")
-        .name("ingest, decode, enrich")
+        .name(decode.OPERATOR)
     )
     t_env.create_temporary_view("decoded", decoded)
     return decoded

@@ -28,9 +28,9 @@ LIMIT_TAKES_SECONDS: Final = 10.0
 """A raised limit holds everywhere after this at most; shorter runs do not try it."""
 
 OVER_TEMPERATURE: Final = "milesight-am319/over_temperature"
-DOOR_OPEN_WARM: Final = "coldroom-logger/door_open_warm"
+TOO_WARM: Final = "coldroom-logger/too_warm"
 POWER_CUT_THEN_MOVING: Final = "meitrack-aaa/power_cut_then_moving"
-THRESHOLD_RULES: Final = {"milesight-am319": OVER_TEMPERATURE, "coldroom-logger": DOOR_OPEN_WARM}
+THRESHOLD_RULES: Final = {"milesight-am319": OVER_TEMPERATURE, "coldroom-logger": TOO_WARM}
 
 CUT, RESTORED, REPORT = 23, 22, 35
 

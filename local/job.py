@@ -1,0 +1,161 @@
+"""The job on a local mini-cluster: launched by `flink run`, just as Managed Flink does, and watched by its REST API."""
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+import pyflink
+
+from local.process import POLL_SECONDS, Launch, Server, free_port, launch, stop
+from udfs.errors import SluiceError
+
+START_SECONDS: Final = 180.0
+HEAP: Final = "-Xmx1536m"
+_FAULT: Final = re.compile(r"\bERROR\b|Caused by|sluice refuses|Exception: ")
+_FAULT_LINES: Final = 12
+
+
+class JobError(SluiceError):
+    """The job could not start or has ended; `log` holds the whole story."""
+
+    def __init__(self, log: Path, message: str) -> None:
+        self.log, self.message = log, message
+        super().__init__(f"{message}; the whole log: {log}{_faults(log)}")
+
+
+class Job:
+    """A job on a mini-cluster of its own; as a context manager it is killed on leaving, its stores stay as they are."""
+
+    def __init__(self, server: Server, child: Any, log: Path) -> None:
+        self._server, self._child, self.log = server, child, log
+        self._id = ""
+
+    @classmethod
+    def start(
+        cls, project: Path, jar: Path, environment: Mapping[str, str], run_dir: Path, options: Mapping[str, str] = {}
+    ) -> Self:
+        """`flink run` of `project`/main.py with Flink's settings in flink-conf/, overridden by `options`.
+
+        `environment` holds what the property file refers to. Call it in the thread that keeps the job: the job dies
+        with it.
+        """
+        logs = run_dir / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        port = free_port()
+        settings = {
+            "rest.port": str(port),
+            "rest.bind-port": str(port),
+            "execution.checkpointing.dir": (run_dir / "data" / "checkpoints").as_uri(),
+            "io.tmp.dirs": str(run_dir / "data"),
+            **options,
+        }
+        log = logs / "job.log"
+        log.write_bytes(b"")
+        server, child = launch(
+            Launch(_command(project, jar, settings), _environment(project, environment, logs), port, log)
+        )
+        return cls(server, child, log)
+
+    @property
+    def web_ui(self) -> str:
+        return f"http://{self._server.host}:{self._server.port}"
+
+    @property
+    def memory_bytes(self) -> int:
+        return self._server.memory_bytes()
+
+    def wait_until_running(self) -> None:
+        """Returns when every task of the job runs; raises JobError when it ends before or takes too long."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self._all_tasks_run():
+            self.check()
+            if time.monotonic() > deadline:
+                raise JobError(self.log, f"the job does not run after {START_SECONDS:.0f} s")
+            time.sleep(10 * POLL_SECONDS)
+
+    def check(self) -> None:
+        """Raises JobError when the process has ended."""
+        if not self._server.alive():
+            raise JobError(self.log, "the job has ended")
+
+    def metric(self, operator: str, name: str) -> int:
+        """The sum over all subtasks of a metric of the operator, 0 while there is none."""
+        for vertex in self._get(f"/jobs/{self._id}").get("vertices", []):
+            path = f"/jobs/{self._id}/vertices/{vertex['id']}/subtasks/metrics"
+            names = [metric["id"] for metric in self._get(path) if metric["id"].endswith(f"{operator}.{name}")]
+            if names:
+                metrics = self._get(f"{path}?agg=sum&get={quote(','.join(names))}")
+                return int(sum(metric["sum"] for metric in metrics))
+        return 0
+
+    def num_restarts(self) -> int:
+        metrics = self._get(f"/jobs/{self._id}/metrics?get=numRestarts")
+        return int(metrics[0]["value"]) if metrics else 0
+
+    def stop(self) -> None:
+        left = stop([self._server], [self._child])
+        if left:
+            raise JobError(self.log, f"processes {left} of the job do not end")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _all_tasks_run(self) -> bool:
+        jobs = self._get("/jobs/overview").get("jobs", [])
+        if not jobs:
+            return False
+        self._id = jobs[0]["jid"]
+        tasks = jobs[0]["tasks"]
+        return bool(jobs[0]["state"] == "RUNNING" and tasks["total"] > 0 and tasks["running"] == tasks["total"])
+
+    def _get(self, path: str) -> Any:
+        """The JSON answer; empty while the REST API does not answer."""
+        connection = HTTPConnection(self._server.host, self._server.port, timeout=5)
+        try:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+        except (OSError, HTTPException, ValueError):
+            return {}
+        finally:
+            connection.close()
+
+
+def _command(project: Path, jar: Path, settings: Mapping[str, str]) -> list[str]:
+    flink = Path(pyflink.__file__).parent / "bin" / "flink"
+    options = [f"-D{name}={value}" for name, value in settings.items()]
+    python = ["-pyclientexec", sys.executable, "-pyexec", sys.executable]
+    return [str(flink), "run", "-t", "local", *options, *python, "-j", str(jar), "-py", str(project / "main.py")]
+
+
+def _environment(project: Path, environment: Mapping[str, str], logs: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("HOME", "JAVA_HOME", "PYTHONPATH") if name in os.environ}
+    return {
+        **kept,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+        "FLINK_CONF_DIR": str(project / "flink-conf"),
+        "FLINK_LOG_DIR": str(logs),
+        "JVM_ARGS": HEAP,
+        "SLUICE_PROPERTIES": str(project / "flink-conf" / "local.json"),
+        **environment,
+    }
+
+
+def _faults(log: Path) -> str:
+    """The lines that name the fault, from the log of the launcher and, beside it, Flink's own."""
+    lines: dict[str, None] = {}
+    for path in (log, *sorted(log.parent.glob("flink-*.log"))):
+        if path.exists():
+            text = path.read_text(errors="replace")
+            lines |= dict.fromkeys(line[:300] for line in text.splitlines() if _FAULT.search(line))
+    return "".join(f"\n  | {line}" for line in list(lines)[-_FAULT_LINES:])

@@ -1,0 +1,75 @@
+"""The final table: what the ledger says must be there, held against what each store holds."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from local.ledger import ExpectedAlarm, Ledger
+from local.stores import Stores
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table; `detail` names what differs."""
+
+    what: str
+    store: str
+    expected: int
+    found: int
+    detail: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.expected == self.found and not self.detail
+
+
+def reconcile(ledger: Ledger, stores: Stores, keys: Mapping[str, str]) -> list[Check]:
+    """Every count that follows from the ledger, and the identity over the stores alone; `keys` of the master tables."""
+    received, dead = stores.num_received(), stores.dead_by_reason()
+    stored, duplicates = stores.num_rows("messages"), stores.num_rows("duplicates")
+    alarms = stores.alarms()
+    return [
+        Check("envelopes", "Iceberg raw", ledger.envelopes, stores.num_rows("raw")),
+        Check("received messages", "Iceberg raw", ledger.received, received),
+        Check("received = stored + dead + duplicates", "Iceberg", received, stored + dead.total() + duplicates),
+        Check("stored messages", "Iceberg messages", ledger.stored, stored),
+        Check("stored messages", "DocumentDB messages", ledger.stored, stores.num_documents("messages")),
+        Check("dead letters", "Iceberg dead_letters", ledger.num_dead, dead.total(), _difference(ledger.dead, dead)),
+        Check("duplicates", "Iceberg duplicates", ledger.duplicates, duplicates),
+        Check("enriched messages", "Iceberg messages", ledger.stored - ledger.unregistered, stores.num_enriched()),
+        Check("latest states", "DocumentDB latest_state", stores.num_devices(), stores.num_documents("latest_state")),
+        Check("values in 1 h aggregates", "DocumentDB aggregates_1h", stores.num_values(), stores.num_aggregated()),
+        Check("alarms", "Aurora alarm", len(ledger.alarms), len(alarms), _alarm_difference(ledger.alarms, alarms)),
+        Check("alarms raised", "DocumentDB alarms", len(ledger.alarms), stores.num_raised()),
+        Check("alarms raised", "Iceberg alarms", len(ledger.alarms), stores.num_lake_raised()),
+        *[_master_check(ledger, stores, master, key) for master, key in keys.items()],
+    ]
+
+
+def render(checks: list[Check]) -> Table:
+    table = Table("what", "store", "expected", "found", "", box=None, header_style="bold")
+    for check in checks:
+        verdict = "[green]ok[/]" if check.holds else f"[red]differs[/] {check.detail}"
+        table.add_row(check.what, check.store, f"{check.expected:,}", f"{check.found:,}", verdict)
+    return table
+
+
+def _master_check(ledger: Ledger, stores: Stores, master: str, key: str) -> Check:
+    expected, found = ledger.master_rows.get(master, {}), stores.master_rows(master, key)
+    wrong = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
+    detail = f"{len(wrong)} rows, first `{wrong[0]}`: {expected.get(wrong[0])} / {found.get(wrong[0])}" if wrong else ""
+    return Check(f"{master} rows", f"Aurora {master}", len(expected), len(found), detail)
+
+
+def _difference(expected: Counter[str], found: Counter[str]) -> str:
+    reasons = sorted(reason for reason in expected.keys() | found.keys() if expected[reason] != found[reason])
+    return ", ".join(f"{reason} {expected[reason]} / {found[reason]}" for reason in reasons)
+
+
+def _alarm_difference(expected: list[ExpectedAlarm], found: list[ExpectedAlarm]) -> str:
+    missing, surplus = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
+    named = [f"missing {alarm.rule} {alarm.device_id} @{alarm.start}" for alarm in missing]
+    named += [f"surplus {alarm.rule} {alarm.device_id} @{alarm.start}" for alarm in surplus]
+    return "; ".join(named[:4])

@@ -1,0 +1,103 @@
+"""What the stores hold, read from the outside: by pymongo, psycopg and DuckDB over Iceberg, never through Flink."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from jobs.config import Config
+from jobs.lake import Lake
+from local.ledger import ExpectedAlarm
+
+
+class Stores:
+    """A reader of all four stores of one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self._mongo: MongoClient[dict[str, Any]] = MongoClient(config.documentdb.uri)
+        self._hot: Database[dict[str, Any]] = self._mongo[config.documentdb.database]
+        self._lake = Lake(config)
+        aurora = config.aurora
+        self._aurora = psycopg.connect(
+            host=aurora.read_host,
+            port=aurora.port,
+            dbname=aurora.database,
+            user=aurora.user,
+            password=aurora.password,
+            sslmode=aurora.sslmode,
+            autocommit=True,
+            row_factory=dict_row,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._mongo.close()
+        self._aurora.close()
+
+    def num_documents(self, collection: str) -> int:
+        return self._hot[collection].estimated_document_count()
+
+    def num_aggregated(self) -> int:
+        """Values that the hourly aggregates have counted, over all products and hours."""
+        total = self._hot["aggregates_1h"].aggregate([{"$group": {"_id": None, "n": {"$sum": "$num_values"}}}])
+        return sum(int(document["n"]) for document in total)
+
+    def num_raised(self) -> int:
+        return self._hot["alarms"].count_documents({"state": "raised"})
+
+    def num_rows(self, table: str) -> int:
+        """Rows of a lake table at its newest snapshot."""
+        return self._lake.num_rows(table)
+
+    def num_received(self) -> int:
+        """Received messages by the raw table: a dead line counts as one, a payload of k rows as k."""
+        return self._lake_number("SELECT sum(greatest(num_messages, 1)) FROM raw", "raw")
+
+    def num_values(self) -> int:
+        return self._lake_number("SELECT sum(cardinality(measurements)) FROM messages", "messages")
+
+    def num_devices(self) -> int:
+        return self._lake_number("SELECT count(DISTINCT device_id) FROM messages", "messages")
+
+    def num_enriched(self) -> int:
+        return self._lake_number("SELECT count(site_id) FROM messages", "messages")
+
+    def num_lake_raised(self) -> int:
+        return self._lake_number("SELECT count(*) FROM alarms WHERE state = 'raised'", "alarms")
+
+    def dead_by_reason(self) -> Counter[str]:
+        query = "SELECT reason, count(*) AS n FROM dead_letters WHERE stream = 'device-data' GROUP BY reason"
+        return Counter({row["reason"]: row["n"] for row in self._lake.query(query, "dead_letters")})
+
+    def alarms(self) -> list[ExpectedAlarm]:
+        """Every alarm of the alarm service, whatever its state."""
+        rows = self._aurora.execute("SELECT rule, device_id, first_event_time FROM alarm ORDER BY 3, 1, 2").fetchall()
+        return [ExpectedAlarm(row["rule"], row["device_id"], _milliseconds(row["first_event_time"])) for row in rows]
+
+    def num_alarms(self) -> int:
+        row = self._aurora.execute("SELECT count(*) AS n FROM alarm").fetchone()
+        return int(row["n"]) if row else 0
+
+    def master_rows(self, master: str, key: str) -> dict[str, dict[str, str]]:
+        """The rows of a unified table that are not deleted, by key, as texts."""
+        query = sql.SQL("SELECT * FROM {} WHERE NOT deleted").format(sql.Identifier(master))
+        rows = self._aurora.execute(query).fetchall()
+        hidden = ("version", "deleted")
+        texts = [{name: str(v) for name, v in row.items() if name not in hidden and v is not None} for row in rows]
+        return {row[key]: row for row in texts}
+
+    def _lake_number(self, query: str, table: str) -> int:
+        value = next(iter(self._lake.query(query, table)[0].values()))
+        return int(value or 0)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.replace(tzinfo=UTC).timestamp() * 1000)
