@@ -18,6 +18,7 @@ MAX_CLOCK_AHEAD: Final = 5 * 60_000
 
 _DEVICE_ID: Final = re.compile(r"[\w.:@/+\-]{1,128}", re.ASCII)
 _DECODER: Final = msgspec.json.Decoder(Envelope)
+_OFFSET: Final = re.compile(r"\(byte (\d+)\)")
 
 
 class Record(NamedTuple):
@@ -58,16 +59,29 @@ def read_envelope(line: Line, arrived_at: int) -> Envelope:
     try:
         envelope = _DECODER.decode(line.data)
     except UnicodeDecodeError as error:
-        raise EnvelopeError(f"not UTF-8 text: {error.reason}", byte_offset=error.start) from error
+        # msgspec counts in the one text that it was reading.
+        raise EnvelopeError(f"not UTF-8 text: {error.reason}", byte_offset=_non_utf8_offset(line.data)) from error
     except msgspec.DecodeError as error:
         message, _, field = str(error).partition(" - at `$.")
-        raise EnvelopeError(f"not an envelope: {message}", field=field.rstrip("`")) from error
+        offset = _OFFSET.search(message)
+        byte_offset = int(offset[1]) if offset else None
+        raise EnvelopeError(f"not an envelope: {message}", field=field.rstrip("`"), byte_offset=byte_offset) from error
+    except RecursionError as error:
+        raise EnvelopeError("not an envelope: lists or objects stand too deep in one another") from error
     if not _DEVICE_ID.fullmatch(envelope.device):
         raise EnvelopeError("expected a device id of 1 to 128 letters, digits or `.:@/+-_`", field="device")
     _check_time("received_at", envelope.received_at, arrived_at)
     if envelope.event_time is not None:
         _check_time("event_time", envelope.event_time, arrived_at)
     return envelope
+
+
+def _non_utf8_offset(data: bytes) -> int | None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
 
 
 def _check_time(field: str, time: int, arrived_at: int) -> None:
