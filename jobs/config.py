@@ -153,7 +153,7 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     return Config(**values)
 
 
-def _read_groups(path: Path) -> dict[str, dict[str, str]]:
+def _read_groups(path: Path) -> dict[str, dict[str, Any]]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         return {group["PropertyGroupId"]: dict(group["PropertyMap"]) for group in document}
@@ -174,7 +174,7 @@ def _unknown_groups(file: str, groups: Mapping[str, object]) -> Iterator[ConfigE
 class _GroupReader:
     """Reads one group into its struct and keeps what is wrong with it."""
 
-    def __init__(self, file: str, group: str, given: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    def __init__(self, file: str, group: str, given: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         self.file, self.group, self.given, self.environment = file, group, given, environment
         self.errors: list[ConfigError] = []
 
@@ -185,7 +185,7 @@ class _GroupReader:
         return None if self.errors else struct(**{name: v for name, v in values.items() if v is not msgspec.UNSET})
 
     def _refuse_unknown_keys(self, known: list[str]) -> None:
-        for key in self.given.keys() - set(known):
+        for key in sorted(self.given.keys() - set(known)):
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean `{near[0]}`?" if near else f"it knows {', '.join(known)}"
             self._fault(key, "a key of this group", f"an unknown key; {hint}")
@@ -196,6 +196,9 @@ class _GroupReader:
                 self._fault(key, _describe(field.type), "nothing; the key is required")
             return msgspec.UNSET
         text = self.given[key]
+        if not isinstance(text, str):
+            self._fault(key, "a text in quotes, as the service gives every value", f"JSON of type {type(text).__name__}")
+            return msgspec.UNSET
         if field.type is Secret and not text.startswith(("env:", "secretsmanager:")):
             self._fault(key, _describe(Secret), "a literal; never put a secret in a file")
             return msgspec.UNSET
