@@ -49,7 +49,7 @@ def dead_letter(stream: str, record: Record, line: Line, envelope: Envelope | No
         field=getattr(error, "field", None) or None,
         byte_offset=getattr(error, "byte_offset", None),
         bit_offset=getattr(error, "bit_offset", None),
-        excerpt=getattr(error, "excerpt", None) or line.data[:EXCERPT].decode("utf-8", "backslashreplace"),
+        excerpt=getattr(error, "excerpt", None) or line.data[:EXCERPT].decode("utf-8", "backslashreplace")[:EXCERPT],
         shard_id=record.shard_id,
         sequence_number=record.sequence_number,
         line=line.number,

@@ -1,0 +1,68 @@
+"""Dead letters: the id is that of the place in the stream, the fields are those of the error."""
+
+import pytest
+
+from jobs.dead_letters import dead_letter
+from jobs.ingest import EnvelopeError, Line, Record
+from udfs.errors import DecodeError
+from udfs.masters import MasterError
+from udfs.message import Envelope
+
+RECORD = Record(b"", arrived_at=1_700_000_000_000, shard_id="shardId-0", sequence_number="495")
+LINE = Line(2, b"\xffhello")
+ENVELOPE = Envelope(product="p", device="d1", protocol="tcp", received_at=1, payload="00")
+
+
+def test_a_replay_gives_the_same_id_and_another_place_another() -> None:
+    first = dead_letter("device-data", RECORD, LINE, None, EnvelopeError("x"))
+    again = dead_letter("device-data", RECORD._replace(arrived_at=1), LINE, ENVELOPE, DecodeError("truncated", "y"))
+    assert first.dead_letter_id == again.dead_letter_id
+    others = [
+        dead_letter("master-cdc", RECORD, LINE, None, EnvelopeError("x")),
+        dead_letter("device-data", RECORD._replace(sequence_number="496"), LINE, None, EnvelopeError("x")),
+        dead_letter("device-data", RECORD._replace(shard_id="shardId-1"), LINE, None, EnvelopeError("x")),
+        dead_letter("device-data", RECORD, Line(3, LINE.data), None, EnvelopeError("x")),
+    ]
+    assert len({first.dead_letter_id, *(letter.dead_letter_id for letter in others)}) == 5
+
+
+def test_it_keeps_the_bytes_and_the_place() -> None:
+    letter = dead_letter("device-data", RECORD, LINE, None, EnvelopeError("x"))
+    assert (letter.raw, letter.shard_id, letter.sequence_number, letter.line) == (b"\xffhello", "shardId-0", "495", 2)
+    assert letter.first_seen == RECORD.arrived_at
+
+
+def test_a_decode_error_brings_spec_field_and_position() -> None:
+    error = DecodeError(
+        "truncated", "2 bytes", product="p", spec_version=3, field="level", byte_offset=1, bit_offset=4, excerpt="00"
+    )
+    letter = dead_letter("device-data", RECORD, LINE, ENVELOPE, error)
+    assert (letter.product, letter.device_id, letter.reason, letter.message) == ("p", "d1", "truncated", "2 bytes")
+    assert (letter.spec_version, letter.field, letter.byte_offset, letter.bit_offset) == (3, "level", 1, 4)
+    assert letter.excerpt == "00"
+
+
+def test_an_unknown_product_has_no_spec_version() -> None:
+    letter = dead_letter("device-data", RECORD, LINE, ENVELOPE, DecodeError("unknown_product", "no product"))
+    assert (letter.reason, letter.product, letter.spec_version, letter.field) == ("unknown_product", "p", None, None)
+
+
+def test_an_envelope_error_shows_the_line_itself() -> None:
+    letter = dead_letter("device-data", RECORD, LINE, None, EnvelopeError("no", field="device", byte_offset=7))
+    assert (letter.reason, letter.product, letter.device_id) == ("bad_envelope", None, None)
+    assert (letter.field, letter.byte_offset, letter.excerpt) == ("device", 7, "\\xffhello")
+
+
+def test_a_master_error_keeps_its_own_reason() -> None:
+    letter = dead_letter("master-cdc", RECORD, LINE, None, MasterError("bad_cdc", "no row", field="data.id"))
+    assert (letter.stream, letter.reason, letter.message, letter.field) == ("master-cdc", "bad_cdc", "no row", "data.id")
+
+
+def test_a_fault_of_sluice_itself_is_an_internal_error() -> None:
+    letter = dead_letter("device-data", RECORD, LINE, ENVELOPE, ZeroDivisionError("division by zero"))
+    assert (letter.reason, letter.message) == ("internal_error", "ZeroDivisionError: division by zero")
+
+
+@pytest.mark.parametrize("data", [b"x" * 1000, b"\xff" * 1000])
+def test_the_excerpt_is_at_most_64_characters(data) -> None:
+    assert len(dead_letter("s", RECORD, Line(0, data), None, EnvelopeError("x")).excerpt) == 64
