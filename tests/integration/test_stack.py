@@ -20,6 +20,7 @@ from local.errors import StackError
 from local.fleet import Fleet
 from local.ledger import Ledger
 from local.ministack import DEVICE_STREAM, MASTER_STREAM, client, kinesis_client
+from local.scripts import POWER_CUT_THEN_MOVING, THRESHOLD_RULES
 from local.simulator import FleetSimulator
 from local.stack import SERVICES, Stack
 from udfs.catalog import compile_catalog, read_specs
@@ -188,11 +189,7 @@ def assert_every_kind_was_injected(ledger: Ledger) -> None:
     assert ledger.duplicates > 0
     assert ledger.unregistered > 0
     assert ledger.late > 0
-    assert {alarm.rule for alarm in ledger.alarms} == {
-        "milesight-am319/over_temperature",
-        "coldroom-logger/door_open_warm",
-        "meitrack-aaa/power_cut_then_moving",
-    }
+    assert {alarm.rule for alarm in ledger.alarms} == {*THRESHOLD_RULES.values(), POWER_CUT_THEN_MOVING}
     assert ledger.dead.keys() >= {"bad_envelope", "unknown_product", "timestamp_future", "bad_checksum"}
 
 
