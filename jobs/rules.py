@@ -12,12 +12,11 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from jobs.durations import Duration, duration_ms
 from udfs.errors import SluiceError
 
 _HEADER: Final = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_\-]*")
-_DURATION: Final = re.compile(r"(\d+) ?(s|min|h)")
-_SECONDS: Final = {"s": 1, "min": 60, "h": 3600}
 
 Severity = Literal["info", "minor", "major", "critical"]
 
@@ -44,7 +43,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     severity: Severity
     type: Literal["threshold", "anomaly", "correlation", "predictive"]
     limits: dict[str, Limit] = {}
-    clear_after: Annotated[str, Meta(pattern=rf"^{_DURATION.pattern}$")] = "1 min"
+    clear_after: Duration = "1 min"
     runbook: str = ""
     owner: str = ""
 
@@ -61,8 +60,7 @@ class Rule:
 
     @property
     def clear_after_ms(self) -> int:
-        number, unit = _DURATION.findall(self.header.clear_after)[0]
-        return int(number) * _SECONDS[unit] * 1000
+        return duration_ms(self.header.clear_after)
 
 
 def read_rules(directory: Path) -> list[Rule]:
@@ -78,7 +76,9 @@ def read_rule(path: Path) -> Rule:
     if header is None:
         raise RuleError(str(path), 1, "expected a header `/* title: ... severity: ... */` before the SELECT")
     product = path.parent.name
-    return Rule(f"{product}/{path.stem}", product, str(path), _header(path, header[1]), text.rstrip().rstrip(";"))
+    return Rule(
+        f"{product}/{path.stem}", product, str(path), _header(path, text, header.span(1)), text.rstrip().rstrip(";")
+    )
 
 
 def default_limits(rules: list[Rule]) -> dict[str, dict[str, float]]:
@@ -93,11 +93,13 @@ def default_limits(rules: list[Rule]) -> dict[str, dict[str, float]]:
     return defaults
 
 
-def _header(path: Path, text: str) -> Header:
+def _header(path: Path, text: str, span: tuple[int, int]) -> Header:
     try:
-        return msgspec.yaml.decode(text, type=Header)
+        return msgspec.yaml.decode(text[slice(*span)], type=Header)
     except msgspec.ValidationError as error:
         raise RuleError(str(path), 1, f"header: {error}") from error
     except msgspec.DecodeError as error:
-        mark = getattr(error.__cause__, "problem_mark", None)
-        raise RuleError(str(path), mark.line + 1 if mark else 1, f"header is no YAML: {error.__cause__}") from error
+        mark = getattr(error.__context__, "problem_mark", None)  # PyYAML's error, which msgspec hides
+        line = text.count("\n", 0, span[0]) + (mark.line if mark else 0) + 1
+        problem = getattr(error.__context__, "problem", None) or error
+        raise RuleError(str(path), line, f"header is no YAML: {problem}") from error

@@ -1,0 +1,24 @@
+"""Durations as engineers write them in rules and their tests: `20 s`, `5 min`, `2 h`."""
+
+import re
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+_PARTS: Final = re.compile(r"(\d+) ?(s|min|h)")
+_MILLISECONDS: Final = {"s": 1_000, "min": 60_000, "h": 3_600_000}
+
+Duration = Annotated[str, Meta(pattern=rf"^{_PARTS.pattern}$")]
+
+
+def duration_ms(text: str) -> int:
+    """Milliseconds of a Duration; raises ValueError for any other text."""
+    match = _PARTS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"expected a duration like `20 s`, `5 min` or `2 h`, got `{text}`")
+    return int(match[1]) * _MILLISECONDS[match[2]]
+
+
+def duration_text(milliseconds: int) -> str:
+    """`90 s` for 90,000: whole seconds where it is a whole number of them, else with their fraction."""
+    return f"{milliseconds / 1000:.10g} s"
