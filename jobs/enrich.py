@@ -82,7 +82,8 @@ class MasterData:
 
     def _collect_overrides(self) -> dict[tuple[str, str], dict[str, float]]:
         overrides: dict[tuple[str, str], dict[str, float]] = {}
-        for (master, _), row in self._rows.items():
+        # Where two rows override the same limit, the newer one holds, whichever came first.
+        for (master, _), row in sorted(self._rows.items(), key=lambda item: (item[1].version, item[0])):
             if master == "limit_override" and not row.deleted and "value" in row.columns:
                 scope = row.columns.get("scope", ""), row.columns.get("scope_id", "")
                 overrides.setdefault(scope, {})[row.columns.get("limit_name", "")] = float(row.columns["value"])
