@@ -57,7 +57,7 @@ class EpisodeTracker:
 
     def advance(self, now: int) -> list[Transition]:
         """What happens up to event time `now`, in order."""
-        due = sorted((d for d in self.pending if d.event_time <= now), key=lambda d: d.event_time)
+        due = sorted((d for d in self.pending if d.event_time <= now), key=_order)
         self.pending = [d for d in self.pending if d.event_time > now]
         transitions: list[Transition] = []
         for detection in due:
@@ -86,3 +86,8 @@ class EpisodeTracker:
             return []
         self.episode = Episode(detection, detection.event_time)
         return [Transition("raised", self.episode)]
+
+
+def _order(detection: Detection) -> tuple[int, str]:
+    """By event time; of two at the same moment always the same one is first, whichever arrived first."""
+    return detection.event_time, repr(detection)
