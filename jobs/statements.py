@@ -63,6 +63,11 @@ def _fill(path: Path, text: str, start: int, end: int, values: Mapping[str, str]
         if match[1] not in values:
             message = f"unknown placeholder ${{{match[1]}}}; known are {', '.join(sorted(values))}"
             raise StatementError(str(path), line, message)
-        return values[match[1]].replace("'", "''").replace("`", "``")
+        quote = _open_quote(match.string[: match.start()])
+        return values[match[1]].replace(quote, quote * 2)
 
     return Statement(str(path), line, _PLACEHOLDER.sub(value, text[begin:end]))
+
+
+def _open_quote(before: str) -> str:
+    return "`" if before.rfind("`") > before.rfind("'") else "'"
