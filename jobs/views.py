@@ -1,7 +1,8 @@
 """Typed views: one per product and domain, generated from the specs, which rules select from.
 
 A measurement is a DOUBLE column and an attribute a STRING column, each of its spec's name; beside them stand the
-columns of the message itself.
+columns of the message itself. A field of the same name as one of those is the column `reported_<name>`: `firmware` is
+what the envelope or the master data says, `reported_firmware` what the payload says.
 """
 
 from collections.abc import Iterator
@@ -36,9 +37,13 @@ def typed_views(catalog: Catalog) -> Iterator[str]:
 
 def _typed_view(spec: ProductSpec) -> str:
     columns = [f"`{name}`" for name in _MESSAGE]
-    columns += [f"{column.kind}s['{column.name}'] AS `{column.name}`" for column in spec.columns]
+    columns += [f"{column.kind}s['{column.name}'] AS `{_column_name(column.name)}`" for column in spec.columns]
     return (
         f"CREATE TEMPORARY VIEW `{view_name(spec.product, spec.domain)}` AS\n"
         f"SELECT {', '.join(columns)}\n"
         f"FROM messages\nWHERE product = '{spec.product}' AND domain = '{spec.domain}'"
     )
+
+
+def _column_name(field: str) -> str:
+    return f"reported_{field}" if field in _MESSAGE else field
