@@ -75,7 +75,7 @@ class MasterCatalog:
         """The unified change in a DMS record; raises MasterError with `bad_cdc` or `bad_value`."""
         document = _parse(record)
         metadata = document["metadata"]
-        spec = self._by_source.get((metadata.get("schema-name", ""), metadata.get("table-name", "")))
+        spec = self._by_source.get((str(metadata.get("schema-name")), str(metadata.get("table-name"))))
         if spec is None or metadata.get("record-type") != "data":
             return None
         deleted = metadata.get("operation") == "delete"
@@ -110,6 +110,8 @@ def _parse(record: bytes) -> dict[str, Any]:
         raise MasterError("bad_cdc", f"not a DMS record: {error}") from error
     except UnicodeDecodeError as error:
         raise MasterError("bad_cdc", f"not UTF-8 text: {error}") from error
+    except RecursionError as error:
+        raise MasterError("bad_cdc", "not a DMS record: lists or objects stand too deep in one another") from error
     if "metadata" not in document:
         raise MasterError("bad_cdc", "a DMS record without `metadata`", field="metadata")
     return document
@@ -161,7 +163,7 @@ def _version(metadata: dict[str, Any]) -> int:
     try:
         moment = datetime.fromisoformat(str(text))
         place = int(metadata.get("transaction-record-id") or 0)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise MasterError("bad_cdc", f"no usable position: {error}", field="metadata") from error
     milliseconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     if not _FIRST_MS <= milliseconds < _LAST_MS:
