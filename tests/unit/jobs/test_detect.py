@@ -1,0 +1,38 @@
+"""Detect: whatever columns a rule selects, the lifecycle gets one standard row."""
+
+import pytest
+
+from jobs.detect import _standard_columns
+from jobs.rules import RuleError, read_rule
+
+
+@pytest.fixture
+def rule(root):
+    return read_rule(root / "sql/rules/milesight-am319/over_temperature.sql")
+
+
+def test_optional_columns_are_null_where_the_rule_has_none(rule) -> None:
+    sql = _standard_columns(rule, "v", ["device_id", "event_time"])
+    assert sql.startswith("SELECT 'milesight-am319/over_temperature' AS rule, device_id, ")
+    for column in (
+        "CAST(NULL AS DOUBLE) AS `value`",
+        "CAST(NULL AS DOUBLE) AS `limit_value`",
+        "CAST(NULL AS STRING) AS `customer_id`",
+        "CAST(NULL AS STRING) AS `site_id`",
+    ):
+        assert column in sql
+    assert sql.endswith("JSON_OBJECT() AS evidence FROM `v`")
+
+
+def test_further_columns_are_evidence(rule) -> None:
+    sql = _standard_columns(rule, "v", ["device_id", "event_time", "value", "co2", "it's", "a`b"])
+    assert "CAST(`value` AS DOUBLE) AS `value`" in sql
+    assert "KEY 'co2' VALUE CAST(`co2` AS STRING)" in sql
+    assert "KEY 'it''s' VALUE CAST(`it's` AS STRING), KEY 'a`b' VALUE CAST(`a``b` AS STRING)" in sql
+
+
+@pytest.mark.parametrize("missing", ["device_id", "event_time"])
+def test_a_select_without_device_or_event_time_is_refused(rule, missing) -> None:
+    columns = [name for name in ("device_id", "event_time", "co2") if name != missing]
+    with pytest.raises(RuleError, match=f"the SELECT has no column `{missing}`; it gives {', '.join(columns)}"):
+        _standard_columns(rule, "v", columns)
