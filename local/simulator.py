@@ -7,6 +7,7 @@ broken, late and repeated lines among them, the scripts of each cycle and change
 import copy
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -73,6 +74,7 @@ class FleetSimulator:
         self._cycle = -1
         self._scripts: list[Script] = []
         self._steps: list[Step] = []
+        self._faults: Counter[str] = Counter()
         self._repeats: list[tuple[float, Line]] = []
         self._changes: list[tuple[float, list[RowChange]]] = []
 
@@ -215,7 +217,9 @@ class FleetSimulator:
         return self._fleet.line(device, [readings], now, event_time, late=True)
 
     def _broken(self, device: Device, now: int) -> Line:
-        fault = self._rng.choice([fault for fault in FAULTS if fault.product in (None, device.product)])
+        # The rarest so far, so that also a short run has every fault.
+        fault = min((f for f in FAULTS if f.product in (None, device.product)), key=lambda f: self._faults[f.name])
+        self._faults[fault.name] += 1
         event_time = self._next_event_time(device, now)
         readings = measure(device.product, device.index, event_time, self._next_serial(device), self._rng)
         return break_line(fault, device.device_id, self._fleet.envelope(device, [readings], now, event_time))
