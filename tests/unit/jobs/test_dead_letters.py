@@ -55,7 +55,12 @@ def test_an_envelope_error_shows_the_line_itself() -> None:
 
 def test_a_master_error_keeps_its_own_reason() -> None:
     letter = dead_letter("master-cdc", RECORD, LINE, None, MasterError("bad_cdc", "no row", field="data.id"))
-    assert (letter.stream, letter.reason, letter.message, letter.field) == ("master-cdc", "bad_cdc", "no row", "data.id")
+    assert (letter.stream, letter.reason, letter.message, letter.field) == (
+        "master-cdc",
+        "bad_cdc",
+        "no row",
+        "data.id",
+    )
 
 
 def test_a_fault_of_sluice_itself_is_an_internal_error() -> None:

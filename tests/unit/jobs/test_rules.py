@@ -1,0 +1,97 @@
+"""Rule files: what a good one says, and the message, with file and line, for one that cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.rules import Rule, RuleError, default_limits, read_rule, read_rules
+
+HEADER = "title: Too hot\nseverity: major\ntype: threshold\n"
+SELECT = "SELECT device_id, event_time FROM am319_telemetry"
+
+
+def write(folder: Path, header: str = HEADER, name: str = "am319/too_hot.sql", select: str = SELECT) -> Path:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"/*\n{header}*/\n{select};\n")
+    return path
+
+
+def refusal(path: Path) -> RuleError:
+    with pytest.raises(RuleError) as caught:
+        read_rule(path)
+    assert str(caught.value) == f"{path}:{caught.value.line}: {caught.value.message}"
+    return caught.value
+
+
+def test_a_rule_is_named_by_its_folder_and_file(tmp_path) -> None:
+    rule = read_rule(
+        write(tmp_path, HEADER + "limits: {temperature_max: {default: 40, unit: Cel}}\nclear_after: 5 min\n")
+    )
+    assert (rule.name, rule.product) == ("am319/too_hot", "am319")
+    assert (rule.header.title, rule.header.severity, rule.clear_after_ms) == ("Too hot", "major", 300_000)
+    assert rule.header.limits["temperature_max"].default == 40
+    assert rule.select.endswith(SELECT)
+
+
+def test_clear_after_is_a_minute_unless_the_header_says_otherwise(tmp_path) -> None:
+    assert read_rule(write(tmp_path)).clear_after_ms == 60_000
+
+
+def test_the_projects_own_rules_are_read_by_name(root) -> None:
+    names = [rule.name for rule in read_rules(root / "sql/rules")]
+    assert names == sorted(names)
+    assert "meitrack-aaa/power_cut_then_moving" in names
+
+
+def test_a_rule_without_header_is_refused(tmp_path) -> None:
+    path = write(tmp_path)
+    path.write_text(SELECT)
+    assert refusal(path).message == "expected a header `/* title: ... severity: ... */` before the SELECT"
+
+
+@pytest.mark.parametrize("name", ["am319/Too_Hot.sql", "am319/too hot.sql", "AM319/too_hot.sql", "am319/-.sql"])
+def test_a_name_that_sql_would_need_to_quote_is_refused(tmp_path, name) -> None:
+    assert refusal(write(tmp_path, name=name)).message.startswith("expected <product>/<rule>.sql")
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "message"),
+    [
+        ("title: Hot\n", 1, "header: Object missing required field `severity`"),
+        ("", 1, "header: Expected `object`, got `null`"),
+        (HEADER + "sevirity: x\n", 1, "header: Object contains unknown field `sevirity`"),
+        (HEADER.replace("major", "bad"), 1, "header: Invalid enum value 'bad' - at `$.severity`"),
+        (
+            HEADER + "limits: {t: {default: x, unit: m}}\n",
+            1,
+            "header: Expected `float`, got `str` - at `$.limits[...].default`",
+        ),
+        (HEADER + "owner: a: b\n", 5, "header is no YAML: mapping values are not allowed in this context"),
+        (HEADER + "owner: [a\n", 6, "header is no YAML: "),
+    ],
+)
+def test_a_bad_header_says_what_is_wrong(tmp_path, header, line, message) -> None:
+    error = refusal(write(tmp_path, header))
+    assert error.line == line
+    assert error.message.startswith(message)
+
+
+@pytest.mark.parametrize("clear_after", ["soon", "5 days", "1.5 min", "-1 s"])
+def test_a_bad_duration_is_refused(tmp_path, clear_after) -> None:
+    assert "$.clear_after" in refusal(write(tmp_path, f"{HEADER}clear_after: {clear_after}\n")).message
+
+
+def limited(folder: Path, name: str, default: float) -> Rule:
+    return read_rule(write(folder, f"{HEADER}limits: {{t_max: {{default: {default}, unit: Cel}}}}\n", name=name))
+
+
+def test_rules_of_a_product_share_a_limit(tmp_path) -> None:
+    rules = [limited(tmp_path, name, 40) for name in ("a/one.sql", "a/two.sql", "b/one.sql")]
+    assert default_limits([*rules, read_rule(write(tmp_path))]) == {"a": {"t_max": 40}, "b": {"t_max": 40}, "am319": {}}
+
+
+def test_rules_of_a_product_must_agree_on_a_default(tmp_path) -> None:
+    one, two = limited(tmp_path, "a/one.sql", 40), limited(tmp_path, "a/two.sql", 41)
+    with pytest.raises(RuleError, match=r"a/two.sql:1: limit `t_max` defaults to 41.0 here, to 40.0 in a rule beside"):
+        default_limits([one, two])
