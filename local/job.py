@@ -19,7 +19,10 @@ from udfs.errors import SluiceError
 
 START_SECONDS: Final = 180.0
 HEAP: Final = "-Xmx1536m"
-_FAULT: Final = re.compile(r"\bERROR\b|Caused by|sluice refuses|Exception: ")
+REFUSAL: Final = "sluice refuses to start."
+"""How main.py begins its last words."""
+_FAULT: Final = re.compile(r"\bERROR\b|Caused by|Exception: ")
+_JAVA: Final = ("org.apache.flink.", "\tat ", "\t...", "Caused by", "Exception", "java.lang.")
 _FAULT_LINES: Final = 12
 
 
@@ -152,10 +155,12 @@ def _environment(project: Path, environment: Mapping[str, str], logs: Path) -> d
 
 
 def _faults(log: Path) -> str:
-    """The lines that name the fault, from the log of the launcher and, beside it, Flink's own."""
-    lines: dict[str, None] = {}
-    for path in (log, *sorted(log.parent.glob("flink-*.log"))):
-        if path.exists():
-            text = path.read_text(errors="replace")
-            lines |= dict.fromkeys(line[:300] for line in text.splitlines() if _FAULT.search(line))
-    return "".join(f"\n  | {line}" for line in list(lines)[-_FAULT_LINES:])
+    """The lines that name the fault: the job's own refusal where there is one, else what Flink's logs say."""
+    text = log.read_text(errors="replace")
+    if (refusal := text.find(REFUSAL)) >= 0:
+        lines = [line for line in text[refusal:].splitlines() if not line.startswith(_JAVA)]
+    else:
+        logs = [log, *sorted(log.parent.glob("flink-*.log"))]
+        texts = [path.read_text(errors="replace") for path in logs]
+        lines = [line for text in texts for line in text.splitlines() if _FAULT.search(line)][-_FAULT_LINES:]
+    return "".join(f"\n  | {line[:300]}" for line in dict.fromkeys(lines))

@@ -57,6 +57,10 @@ class Stores:
         """Rows of a lake table at its newest snapshot."""
         return self._lake.num_rows(table)
 
+    def query(self, query: str, table: str) -> list[dict[str, Any]]:
+        """Rows of a query over one lake table."""
+        return self._lake.query(query, table)
+
     def num_received(self) -> int:
         """Received messages by the raw table: a dead line counts as one, a payload of k rows as k."""
         return self._lake_number("SELECT sum(greatest(num_messages, 1)) FROM raw", "raw")
