@@ -197,7 +197,8 @@ class _GroupReader:
             return msgspec.UNSET
         text = self.given[key]
         if not isinstance(text, str):
-            self._fault(key, "a text in quotes, as the service gives every value", f"JSON of type {type(text).__name__}")
+            expected = "a text in quotes, as the service gives every value"
+            self._fault(key, expected, f"JSON of type {type(text).__name__}")
             return msgspec.UNSET
         if field.type is Secret and not text.startswith(("env:", "secretsmanager:")):
             self._fault(key, _describe(Secret), "a literal; never put a secret in a file")
