@@ -149,6 +149,8 @@ def _environment(project: Path, environment: Mapping[str, str], logs: Path) -> d
         "FLINK_CONF_DIR": str(project / "flink-conf"),
         "FLINK_LOG_DIR": str(logs),
         "JVM_ARGS": HEAP,
+        # As on Managed Flink: workers are processes of their own, not threads of the launcher.
+        "_python_worker_execution_mode": "process",
         "SLUICE_PROPERTIES": str(project / "flink-conf" / "local.json"),
         **environment,
     }
