@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from jobs.config import Config, ConfigError, ConfigErrors, Secret, load_config
@@ -164,3 +165,22 @@ def test_placeholders_hold_every_property_and_the_urls_that_follow(tmp_path) -> 
 def test_an_endpoint_of_its_own_stands_for_every_service(tmp_path) -> None:
     values = load(tmp_path, aws={"endpoint": "http://127.0.0.1:4566"}).placeholders()
     assert {values[f"aws.{service}.endpoint"] for service in ("kinesis", "s3", "glue")} == {"http://127.0.0.1:4566"}
+
+
+def test_the_readme_lists_every_property_with_its_default(root) -> None:
+    listed, group = {}, ""
+    for line in (root / "README.md").read_text().split("## Properties")[1].split("\n## ")[0].splitlines():
+        cells = [cell.strip().strip("`") for cell in line.split(" | ")]
+        if len(cells) >= 4 and cells[1] not in ("key", "---"):
+            group = cells[0].removeprefix("| ").strip("`|") or group
+            listed[f"{group}.{cells[1]}"] = cells[2]
+    defaults = {
+        f"sluice.{field.name}.{key.encode_name}": "required" if key.required else _shown(key.default)
+        for field in msgspec.structs.fields(Config)
+        for key in msgspec.structs.fields(field.type)
+    }
+    assert listed == defaults
+
+
+def _shown(default: object) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default) or "empty"
