@@ -75,6 +75,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config, project: Project)
     messages = t_env.sql_query("SELECT * FROM occurrences WHERE occurrence = 1")
     publish_messages(t_env, messages, project.catalog, config.job.watermark_delay)
     publish_alarms(t_env, project.rules)
+    _write_in_batches(t_env)
     inserts = t_env.create_statement_set()
     write_stores(t_env, inserts, _statements(project, values, "sinks", "aggregates"))
     inserts.attach_as_datastream()
@@ -87,16 +88,10 @@ def table_environment(env: StreamExecutionEnvironment, job: Job) -> StreamTableE
     settings.set_local_timezone("UTC")
     settings.set("table.exec.state.ttl", f"{job.dedupe_hours} h")
     settings.set("table.exec.source.idle-timeout", f"{job.idle_timeout} s")
-    # Aggregates write what changed once in a while instead of once a message.
-    settings.set("table.exec.mini-batch.enabled", "true")
-    settings.set("table.exec.mini-batch.allow-latency", "2 s")
-    settings.set("table.exec.mini-batch.size", "10000")
     return t_env
 
 
-def publish_messages(
-    t_env: StreamTableEnvironment, messages: Table, catalog: Catalog, watermark_delay: int
-) -> None:
+def publish_messages(t_env: StreamTableEnvironment, messages: Table, catalog: Catalog, watermark_delay: int) -> None:
     """The view `messages` with event time and watermark, and over it a typed view for each product and domain.
 
     `messages` has the columns of rows.MESSAGE; `watermark_delay` is in seconds.
@@ -113,15 +108,30 @@ def publish_messages(
 
 def publish_alarms(t_env: StreamTableEnvironment, rules: list[Rule]) -> None:
     """The view `alarms`: every change of state of every alarm that the rules raise."""
-    transitions = (
+    transitions = judge(t_env, rules).uid("lifecycle").name("lifecycle")
+    t_env.create_temporary_view("alarm_transitions", transitions)
+    t_env.create_temporary_view("alarms", t_env.sql_query(_ALARMS))
+
+
+def judge(t_env: StreamTableEnvironment, rules: list[Rule]) -> DataStream:
+    """The alarms of `rules` by the lifecycle, as rows.ALARM; it waits for the slowest of their watermarks."""
+    return (
         t_env.to_data_stream(detections(t_env, rules))
         .key_by(lambda row: f"{row[0]}|{row[1]}", key_type=Types.STRING())
         .process(Lifecycle({rule.name: rule for rule in rules}), rows.ALARM)
-        .uid("lifecycle")
-        .name("lifecycle")
     )
-    t_env.create_temporary_view("alarm_transitions", transitions)
-    t_env.create_temporary_view("alarms", t_env.sql_query(_ALARMS))
+
+
+def _write_in_batches(t_env: StreamTableEnvironment) -> None:
+    """From here on aggregates write what changed once in a while instead of once a message.
+
+    Not before the rules are planned: where a branch has no window, Flink puts the clock in place of its watermark.
+    """
+    settings = t_env.get_config()
+    settings.set("table.exec.mini-batch.enabled", "true")
+    settings.set("table.exec.mini-batch.allow-latency", "2 s")
+    settings.set("table.exec.mini-batch.size", "10000")
+    settings.set("table.exec.deduplicate.mini-batch.compact-changes-enabled", "true")
 
 
 def _statements(project: Project, values: dict[str, str], *folders: str) -> list[Statement]:
