@@ -90,7 +90,15 @@ def read_masters(directory: Path) -> dict[str, str]:
 
 def compile_masters(texts: Mapping[str, str]) -> MasterCatalog:
     """The catalog of these mapping files; raises SpecError for the first fault."""
-    return MasterCatalog([_compile(file, text) for file, text in texts.items()])
+    specs: dict[Source, MasterSpec] = {}
+    for file, text in texts.items():
+        spec = _compile(file, text)
+        if spec.source in specs:
+            other = specs[spec.source].master
+            message = f"{spec.source.schema}.{spec.source.table} is already the source of `{other}`"
+            raise SpecError(message, file=file, path="source")
+        specs[spec.source] = spec
+    return MasterCatalog(list(specs.values()))
 
 
 def _compile(file: str, text: str) -> MasterSpec:

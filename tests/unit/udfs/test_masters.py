@@ -220,3 +220,9 @@ def test_a_mapping_whose_key_is_no_column_is_refused() -> None:
 def test_a_mapping_of_another_shape_is_refused_with_its_file() -> None:
     with pytest.raises(SpecError, match=r"masters/m.yaml:1:1: Object contains unknown field `a`"):
         compile_masters({"masters/m.yaml": "a: 1"})
+
+
+def test_a_source_table_has_one_mapping() -> None:
+    text = "master: {}\nsource: {{schema: s, table: t}}\nkey: id\ncolumns: {{id: {{from: n}}}}\n"
+    with pytest.raises(SpecError, match=r"masters/b.yaml:1:1: source: s\.t is already the source of `one`"):
+        compile_masters({"masters/a.yaml": text.format("one"), "masters/b.yaml": text.format("two")})
