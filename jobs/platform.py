@@ -131,7 +131,7 @@ def _write_in_batches(t_env: StreamTableEnvironment) -> None:
     settings.set("table.exec.mini-batch.enabled", "true")
     settings.set("table.exec.mini-batch.allow-latency", "2 s")
     settings.set("table.exec.mini-batch.size", "10000")
-    settings.set("table.exec.deduplicate.mini-batch.compact-changes-enabled", "true")
+    settings.set("table.exec.deduplicate.mini-batch.compact-changes.enabled", "true")
 
 
 def _statements(project: Project, values: dict[str, str], *folders: str) -> list[Statement]:

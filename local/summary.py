@@ -5,12 +5,12 @@ from local.latency import LatencyProbe
 from local.ledger import Ledger
 from local.stores import Stores
 
-_OPERATOR = "ingest__decode__enrich"
+OPERATOR = "ingest__decode__enrich"
 """Flink's metric scope of jobs.decode.OPERATOR: what is no letter becomes `_`."""
 
 
 def summary_line(elapsed: float, ledger: Ledger, job: Job, stores: Stores, latency: LatencyProbe) -> str:
-    counters = {name: job.metric(_OPERATOR, name) for name in ("received", "decoded", "dead", "enriched")}
+    counters = {name: job.metric(OPERATOR, name) for name in ("received", "decoded", "dead", "enriched")}
     rate = ledger.received / elapsed if elapsed else 0.0
     parts = [
         f"{elapsed:4.0f} s",
