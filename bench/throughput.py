@@ -1,0 +1,137 @@
+"""Messages a second through the whole job: `python bench/throughput.py [--sinks all|lake|blackhole] [--messages N]`.
+
+A backlog of 16-byte AM319 payloads (4 keys, all devices registered, 50 envelopes a Kinesis record) waits on the stream;
+the job starts and its own counter of decoded messages is read until the backlog is through. The rate is taken between
+10 % and 90 % of it. `blackhole` keeps every operator and swaps the stores' connectors; `lake` swaps all but Iceberg.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from jobs.config import load_config
+from local.job import Job
+from local.ministack import DEVICE_STREAM, MASTER_STREAM, kinesis_client
+from local.records import StreamRecord, put_records
+from local.stack import Stack
+from local.summary import OPERATOR
+from udfs.catalog import Catalog, compile_catalog, read_specs
+
+ROOT = Path(__file__).resolve().parent.parent
+LINES_PER_RECORD = 50
+NUM_DEVICES = 1000
+PRODUCT = "milesight-am319"
+_OPTIONS = re.compile(r"\) WITH \(.*?\n\);", re.DOTALL)
+_PARTITIONS = re.compile(r"\) PARTITIONED BY \([^)]*\) WITH \(.*?\n\);", re.DOTALL)
+
+_LAKE_TABLE = re.compile(r"lake\.`\$\{lake\.database\}`\.`?(\w+)`?")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sinks", choices=["all", "lake", "blackhole"], default="all")
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--parallelism", type=int, default=2)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        project = project_with_sinks(folder / "project", arguments.sinks)
+        with Stack.start(folder / "run") as stack:
+            os.environ.update(stack.environment())
+            preload(stack, compile_catalog(read_specs(ROOT / "specs")), arguments.messages)
+            measure(project, folder / "run", stack, arguments)
+
+
+def project_with_sinks(project: Path, sinks: str) -> Path:
+    for part in ("specs", "sql", "flink-conf"):
+        shutil.copytree(ROOT / part, project / part)
+    shutil.copy(ROOT / "main.py", project)
+    for path in [*project.glob("sql/sinks/*.sql"), *project.glob("sql/aggregates/*.sql")]:
+        if sinks != "all" and not (sinks == "lake" and path.name.startswith("lake_")):
+            path.write_text(blackhole(path.read_text()))
+    return project
+
+
+def blackhole(text: str) -> str:
+    text = _PARTITIONS.sub(") WITH (\n);", text)
+    text = _OPTIONS.sub(") WITH (\n  'connector' = 'blackhole'\n);", text)
+    text = text.replace("CREATE TABLE IF NOT EXISTS lake.", "CREATE TEMPORARY TABLE lake.")
+    return _LAKE_TABLE.sub(r"blackhole_\1", text)
+
+
+def preload(stack: Stack, catalog: Catalog, num_messages: int) -> None:
+    kinesis = kinesis_client(stack.environment())
+    put_records(kinesis, MASTER_STREAM, [StreamRecord("master", device_row(n)) for n in range(NUM_DEVICES)])
+    rng, now = Random(1), time.time_ns() // 1_000_000
+    began = time.monotonic()
+    chunk: list[StreamRecord] = []
+    for first in range(0, num_messages, LINES_PER_RECORD):
+        device = f"bench-{first // LINES_PER_RECORD % NUM_DEVICES}"
+        lines = [line(catalog, device, now - 60_000 + first + n, rng) for n in range(LINES_PER_RECORD)]
+        chunk.append(StreamRecord(device, b"\n".join(lines)))
+        if len(chunk) == 100:
+            put_records(kinesis, DEVICE_STREAM, chunk)
+            chunk = []
+    put_records(kinesis, DEVICE_STREAM, chunk)
+    print(f"preloaded {num_messages:,} messages in {time.monotonic() - began:.0f} s", file=sys.stderr)
+
+
+def line(catalog: Catalog, device: str, event_time: int, rng: Random) -> bytes:
+    reading = {
+        "temperature": rng.uniform(15, 30),
+        "humidity": rng.uniform(20, 80),
+        "co2": rng.randrange(400, 1500),
+        "pressure": rng.uniform(980, 1030),
+    }
+    envelope: dict[str, Any] = {"product": PRODUCT, "device": device, "protocol": "mqtt", "received_at": event_time}
+    return json.dumps(envelope | {"payload": catalog.encode(PRODUCT, [reading])}).encode()
+
+
+def device_row(number: int) -> bytes:
+    now = datetime.now(UTC).isoformat()
+    metadata = {"timestamp": now, "record-type": "data", "operation": "load", "schema-name": "assets"}
+    data = {"serial_no": f"bench-{number}", "model": PRODUCT, "site_id": "S1", "fw_version": "1"}
+    return json.dumps({"data": data, "metadata": metadata | {"table-name": "devices"}}).encode()
+
+
+def measure(project: Path, run_dir: Path, stack: Stack, arguments: argparse.Namespace) -> None:
+    began = time.monotonic()
+    options = {"parallelism.default": str(arguments.parallelism), "metrics.fetcher.update-interval": "500"}
+    environment = stack.environment()
+    load_config(project / "flink-conf" / "local.json", os.environ | environment)
+    environment["SLUICE_PROPERTIES"] = str(project / "flink-conf" / "local.json")
+    with Job.start(project, ROOT / "target" / "sluice.jar", environment, run_dir, options) as job:
+        job.wait_until_running()
+        started = time.monotonic() - began
+        rate = rate_between(job, 0.1 * arguments.messages, 0.9 * arguments.messages)
+        memory = job.memory_bytes / (1 << 30)
+    print(
+        f"| {arguments.sinks} | {arguments.parallelism} | {arguments.messages:,} | {rate:,.0f} "
+        f"| {started:.1f} | {memory:.1f} |"
+    )
+
+
+def rate_between(job: Job, low: float, high: float) -> float:
+    """Messages a second between the first sight of `low` and of `high` decoded messages."""
+    first: tuple[float, int] | None = None
+    while True:
+        job.check()
+        now, decoded = time.monotonic(), job.metric(OPERATOR, "decoded")
+        if first is None and decoded >= low:
+            first = now, decoded
+        if first is not None and decoded >= high and now > first[0]:
+            return (decoded - first[1]) / (now - first[0])
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    main()
