@@ -1,0 +1,210 @@
+"""Timed cases of rules: what a test file says → messages in the order of their arrival, and the alarms expected.
+
+Time counts from zero. A case has the readings of devices as series, and the changes of alarms that they should make; an
+empty list says that nothing is raised. This part is pure; jobs.rule_case_files reads it, jobs.rule_runner runs it.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from jobs.durations import Duration, duration_ms
+from jobs.rules import Rule
+from udfs.catalog import Catalog
+from udfs.product import ProductSpec
+
+ZERO: Final = 1_767_571_200_000
+"""Time zero of the first case: Monday 2026-01-05, midnight UTC. Windows and hours in a rule have a known place so."""
+
+_WEEK: Final = 7 * 86_400_000
+
+Name = Annotated[str, Meta(min_length=1)]
+
+
+class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Readings of one device, `every` apart from `start` on; a null is a value that did not come.
+
+    `product`: where it is not the rule's own. `late`: time of a reading → time at which it arrives.
+    """
+
+    device: Name
+    product: str = ""
+    customer: str = ""
+    site: str = ""
+    start: Duration = "0 s"
+    every: Duration = "10 s"
+    measurements: dict[str, list[float | None]] = {}
+    attributes: dict[str, list[str | bool | None]] = {}
+    late: dict[Duration, Duration] = {}
+
+    @property
+    def num_steps(self) -> int:
+        columns: list[Sequence[object]] = [*self.measurements.values(), *self.attributes.values()]
+        return max((len(column) for column in columns), default=0)
+
+    @property
+    def times(self) -> range:
+        """The times of the readings, milliseconds from the case's zero."""
+        start, every = duration_ms(self.start), duration_ms(self.every)
+        return range(start, start + self.num_steps * every, every)
+
+    @property
+    def arrivals(self) -> dict[int, int]:
+        """Time of a late reading → time of its arrival, both in milliseconds."""
+        return {duration_ms(time): duration_ms(arrival) for time, arrival in self.late.items()}
+
+
+class ExpectedAlarm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A change of an alarm's state; `at` is event time, `value` is compared where it stands."""
+
+    at: Duration
+    device: Name
+    state: Literal["raised", "cleared"]
+    value: float | None = None
+
+
+class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One case; `limits`: device → limit → value, where it is not the default of the rule's header."""
+
+    name: Name
+    series: Annotated[list[Series], Meta(min_length=1)]
+    limits: dict[str, dict[str, float]] = {}
+    alarms: list[ExpectedAlarm]
+
+
+class RuleTests(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A test file."""
+
+    cases: Annotated[list[Case], Meta(min_length=1)]
+
+
+class CaseMessage(NamedTuple):
+    """A message as decode and enrich would give it: the columns of jobs.rows.MESSAGE."""
+
+    message_id: str
+    domain: str
+    product: str
+    device_id: str
+    event_time: int
+    received_at: int
+    spec_version: int
+    measurements: dict[str, float]
+    attributes: dict[str, str]
+    quality: list[str]
+    firmware: str | None
+    customer_id: str | None
+    site_id: str | None
+    limits: dict[str, float]
+
+
+class AlarmChange(NamedTuple):
+    """A change of an alarm's state, expected or seen; `at` is milliseconds from the case's zero."""
+
+    at: int
+    device: str
+    state: str
+    value: float | None
+
+
+@dataclass(frozen=True)
+class PlannedCase:
+    """A case at its place in a run.
+
+    Cases run one after the other in event time, each from its own zero on and with devices of its own, so that none
+    sees another's readings and lateness counts within a case.
+    """
+
+    rule: Rule
+    case: Case
+    number: int
+    zero: int
+
+    def device_id(self, device: str) -> str:
+        return f"case{self.number}:{device}"
+
+    @property
+    def expected(self) -> list[AlarmChange]:
+        changes = [AlarmChange(duration_ms(a.at), a.device, a.state, a.value) for a in self.case.alarms]
+        return in_order(changes)
+
+
+def plan_cases(cases: Sequence[tuple[Rule, Case]]) -> list[PlannedCase]:
+    """The cases in the order in which they run; each has a week of its own, or more where it is longer."""
+    planned = []
+    zero = ZERO
+    for number, (rule, case) in enumerate(cases):
+        planned.append(PlannedCase(rule, case, number, zero))
+        zero += _WEEK * (1 + _length(case) // _WEEK)
+    return planned
+
+
+def case_messages(
+    planned: PlannedCase, catalog: Catalog, default_limits: Mapping[str, Mapping[str, float]]
+) -> list[CaseMessage]:
+    """The messages of a case in the order in which they arrive; `default_limits` by product."""
+    messages: list[CaseMessage] = []
+    for series in planned.case.series:
+        spec = catalog.products[series.product or planned.rule.product]
+        overrides = planned.case.limits.get(series.device, {})
+        limits = {**default_limits.get(spec.product, {}), **overrides}
+        messages += _series_messages(planned, series, spec, limits)
+    return sorted(messages, key=lambda message: message.received_at)
+
+
+def differs(expected: Sequence[AlarmChange], got: Sequence[AlarmChange]) -> bool:
+    return len(expected) != len(got) or not all(map(matches, expected, got))
+
+
+def matches(expected: AlarmChange, got: AlarmChange) -> bool:
+    """Whether `got` is the change that was expected; a value counts only where one is expected."""
+    same_value = expected.value is None or (got.value is not None and math.isclose(expected.value, got.value))
+    return expected[:3] == got[:3] and same_value
+
+
+def in_order(changes: Sequence[AlarmChange]) -> list[AlarmChange]:
+    """By time and device; of two changes at one time the old alarm is cleared before the new one is raised."""
+    return sorted(changes, key=lambda change: (change.at, change.device, change.state))
+
+
+def _length(case: Case) -> int:
+    """Milliseconds up to the last reading or arrival of a case."""
+    return max(max([*series.times, *series.arrivals.values()], default=0) for series in case.series)
+
+
+def _series_messages(
+    planned: PlannedCase, series: Series, spec: ProductSpec, limits: dict[str, float]
+) -> Iterator[CaseMessage]:
+    device_id, arrivals = planned.device_id(series.device), series.arrivals
+    for step, time in enumerate(series.times):
+        measurements, attributes = _readings(series.measurements, step), _readings(series.attributes, step)
+        if measurements or attributes:
+            yield CaseMessage(
+                message_id=f"{device_id}:{spec.product}:{time}",
+                domain=spec.domain,
+                product=spec.product,
+                device_id=device_id,
+                event_time=planned.zero + time,
+                received_at=planned.zero + arrivals.get(time, time),
+                spec_version=spec.version,
+                measurements={name: float(value) for name, value in measurements.items()},
+                attributes={name: _attribute(value) for name, value in attributes.items()},
+                quality=[],
+                firmware=None,
+                customer_id=series.customer or None,
+                site_id=series.site or None,
+                limits=limits,
+            )
+
+
+def _readings(columns: Mapping[str, Sequence[Any]], step: int) -> dict[str, Any]:
+    values = {name: column[step] for name, column in columns.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _attribute(value: str | bool) -> str:
+    """Decoding gives truth values as texts."""
+    return str(value).lower() if isinstance(value, bool) else value
