@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cli.dlq import dlq_app
 from cli.rule import rule_app
 from cli.run import run
 from cli.spec import decode, spec_app
@@ -29,4 +30,5 @@ app.command()(run)
 app.command()(decode)
 app.add_typer(spec_app, name="spec")
 app.add_typer(rule_app, name="rule")
+app.add_typer(dlq_app, name="dlq")
 app.add_typer(stack_app, name="stack")

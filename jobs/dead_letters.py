@@ -1,12 +1,17 @@
 """Dead letters: what cannot become a message, with its bytes, the reason and the position, for replay."""
 
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import NamedTuple
 
+import msgspec
+
 from jobs.ingest import EnvelopeError, Line, Record
 from udfs.errors import DecodeError
+from udfs.excerpt import Excerpt, hex_excerpt, text_excerpt
 from udfs.masters import MasterError
 from udfs.message import Envelope
+from udfs.product import payload_bytes
 
 EXCERPT = 64
 INTERNAL_ERROR = "internal_error"
@@ -56,3 +61,22 @@ def dead_letter(stream: str, record: Record, line: Line, envelope: Envelope | No
         first_seen=record.arrived_at,
         raw=line.data,
     )
+
+
+def caret_of(raw: bytes, excerpt: str, byte_offset: int | None) -> int | None:
+    """The index in `excerpt` of the byte at fault, None where it has no known place or does not stand in it."""
+    if byte_offset is None:
+        return None
+    if excerpt == raw[:EXCERPT].decode("utf-8", "backslashreplace")[:EXCERPT]:
+        return byte_offset if byte_offset <= len(excerpt) else None
+    return next((found.caret for found in _possible_excerpts(raw, byte_offset) if found.text == excerpt), None)
+
+
+def _possible_excerpts(raw: bytes, byte_offset: int) -> Iterator[Excerpt]:
+    """A letter does not say how its payload was read: as hex, or as text."""
+    try:
+        payload = msgspec.json.decode(raw, type=Envelope).payload
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return
+    yield hex_excerpt(payload_bytes(payload, "hex"), byte_offset)
+    yield text_excerpt(payload_bytes(payload, "text"), byte_offset)

@@ -32,8 +32,13 @@ class Lake:
         self._catalog = _catalog(config)
         self._duckdb = _duckdb(config)
 
-    def query(self, sql: str, *tables: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
-        """The rows of a query over `tables`, each a view of its own name; a table without a snapshot is empty."""
+    def query(
+        self, sql: str, *tables: str, parameters: list[Any] | dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows of a query over `tables`, each a view of its own name; a table without a snapshot is empty.
+
+        `parameters` are bound: a list to `?`, a mapping to `$name`.
+        """
         for table in tables:
             self._publish(table)
         result = self._duckdb.execute(sql, parameters or [])

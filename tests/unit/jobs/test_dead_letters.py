@@ -1,10 +1,12 @@
 """Dead letters: the id is that of the place in the stream, the fields are those of the error."""
 
+import msgspec
 import pytest
 
-from jobs.dead_letters import dead_letter
+from jobs.dead_letters import caret_of, dead_letter
 from jobs.ingest import EnvelopeError, Line, Record
 from udfs.errors import DecodeError
+from udfs.excerpt import hex_excerpt, text_excerpt
 from udfs.masters import MasterError
 from udfs.message import Envelope
 
@@ -71,3 +73,25 @@ def test_a_fault_of_sluice_itself_is_an_internal_error() -> None:
 @pytest.mark.parametrize("data", [b"x" * 1000, b"\xff" * 1000])
 def test_the_excerpt_is_at_most_64_characters(data) -> None:
     assert len(dead_letter("s", RECORD, Line(0, data), None, EnvelopeError("x")).excerpt) == 64
+
+
+def line_of(payload: str) -> bytes:
+    return msgspec.json.encode(Envelope(product="p", device="d", protocol="tcp", received_at=1, payload=payload))
+
+
+@pytest.mark.parametrize("offset", [0, 3, 60, 99])
+def test_the_caret_stands_under_the_byte_at_fault(offset: int) -> None:
+    data = bytes(range(100))
+    as_hex, as_text = hex_excerpt(data, offset), text_excerpt(b"a,b;" * 25, offset)
+    assert caret_of(line_of(data.hex()), as_hex.text, offset) == as_hex.caret
+    assert caret_of(line_of("a,b;" * 25), as_text.text, offset) == as_text.caret
+
+
+def test_the_caret_of_a_line_that_is_no_envelope_counts_in_the_line() -> None:
+    assert caret_of(b'{"product": 1}', '{"product": 1}', 12) == 12
+    assert caret_of(b"x" * 200, "x" * 64, 150) is None
+
+
+def test_there_is_no_caret_without_a_place() -> None:
+    assert caret_of(line_of("00"), "00", None) is None
+    assert caret_of(line_of("00"), "something else", 1) is None
