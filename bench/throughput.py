@@ -1,8 +1,9 @@
 """Messages a second through the whole job: `python bench/throughput.py [--sinks all|lake|blackhole] [--messages N]`.
 
-A backlog of 16-byte AM319 payloads (4 keys, all devices registered, 50 envelopes a Kinesis record) waits on the stream;
-the job starts and its own counter of decoded messages is read until the backlog is through. The rate is taken between
-10 % and 90 % of it. `blackhole` keeps every operator and swaps the stores' connectors; `lake` swaps all but Iceberg.
+A backlog of AM319 payloads (4 keys, all devices registered, 50 envelopes a Kinesis record) waits on the stream; the job
+starts and its own counter of decoded messages is read until most of the backlog is through. The rate is taken between
+10 % and 70 % of it, for the counters of the last bundles come late. `blackhole` keeps every operator and swaps the
+stores' connectors; `lake` swaps all but Iceberg.
 """
 
 import argparse
@@ -112,7 +113,7 @@ def measure(project: Path, run_dir: Path, stack: Stack, arguments: argparse.Name
     with Job.start(project, ROOT / "target" / "sluice.jar", environment, run_dir, options) as job:
         job.wait_until_running()
         started = time.monotonic() - began
-        rate = rate_between(job, 0.1 * arguments.messages, 0.9 * arguments.messages)
+        rate = rate_between(job, 0.1 * arguments.messages, 0.7 * arguments.messages)
         memory = job.memory_bytes / (1 << 30)
     print(
         f"| {arguments.sinks} | {arguments.parallelism} | {arguments.messages:,} | {rate:,.0f} "
