@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.dlq import dlq_app
+from cli.package import package
 from cli.rule import rule_app
 from cli.run import run
 from cli.spec import decode, spec_app
@@ -28,6 +29,7 @@ def settings(
 
 app.command()(run)
 app.command()(decode)
+app.command()(package)
 app.add_typer(spec_app, name="spec")
 app.add_typer(rule_app, name="rule")
 app.add_typer(dlq_app, name="dlq")
