@@ -126,7 +126,7 @@ def rate_between(job: Job, low: float, high: float) -> float:
     first: tuple[float, int] | None = None
     while True:
         job.check()
-        now, decoded = time.monotonic(), job.metric(OPERATOR, "decoded")
+        now, decoded = time.monotonic(), job.counters(OPERATOR, "decoded")["decoded"]
         if first is None and decoded >= low:
             first = now, decoded
         if first is not None and decoded >= high and now > first[0]:

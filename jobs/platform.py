@@ -29,10 +29,10 @@ _RECORD: Final = (
     "SELECT `data`, EXTRACT(EPOCH FROM arrived_at) * 1000 + EXTRACT(MILLISECOND FROM arrived_at) AS arrived_at, "
     "shard_id, sequence_number FROM {stream}"
 )
-_MESSAGES: Final = (
+_OCCURRENCES: Final = (
     "SELECT message_id, domain, product, device_id, TO_TIMESTAMP_LTZ(event_time, 3) AS event_time, "
     "TO_TIMESTAMP_LTZ(received_at, 3) AS received_at, spec_version, measurements, attributes, quality, firmware, "
-    "customer_id, site_id, limits FROM {messages}"
+    "customer_id, site_id, limits, occurrence FROM {messages}"
 )
 _ALARMS: Final = (
     "SELECT alarm_id, rule, title, severity, state, product, device_id, customer_id, site_id, "
@@ -72,8 +72,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config, project: Project)
     _dead_letters(t_env, changes, decoded)
     for statement in _statements(project, values, "views"):
         t_env.execute_sql(statement.text)
-    messages = t_env.sql_query("SELECT * FROM occurrences WHERE occurrence = 1")
-    publish_messages(t_env, messages, project.catalog, config.job.watermark_delay)
+    publish_messages(t_env, t_env.from_path("counted_messages"), project.catalog, config.job.watermark_delay)
     publish_alarms(t_env, project.rules)
     _write_in_batches(t_env)
     inserts = t_env.create_statement_set()
@@ -92,16 +91,17 @@ def table_environment(env: StreamExecutionEnvironment, job: Job) -> StreamTableE
 
 
 def publish_messages(t_env: StreamTableEnvironment, messages: Table, catalog: Catalog, watermark_delay: int) -> None:
-    """The view `messages` with event time and watermark, and over it a typed view for each product and domain.
+    """The views `occurrences` with event time, `messages` of the first ones, and a typed view of each product's.
 
-    `messages` has the columns of rows.MESSAGE; `watermark_delay` is in seconds.
+    `messages` has the columns of rows.MESSAGE and `occurrence`; `watermark_delay` is in seconds.
     """
     # A watermark can be declared on a stream only, and the messages exist after the unnest: the way through a stream
-    # stays in Java.
-    timed = t_env.sql_query(_MESSAGES.format(messages=messages))
+    # stays in Java. It is also where the plans of rules and stores part, so what lies before it runs once.
+    timed = t_env.sql_query(_OCCURRENCES.format(messages=messages))
     watermark = f"event_time - INTERVAL '{watermark_delay}' SECOND"
     schema = _schema(timed).watermark("event_time", watermark).build()
-    t_env.create_temporary_view("messages", t_env.from_data_stream(t_env.to_data_stream(timed), schema))
+    t_env.create_temporary_view("occurrences", t_env.from_data_stream(t_env.to_data_stream(timed), schema))
+    t_env.create_temporary_view("messages", t_env.sql_query("SELECT * FROM occurrences WHERE occurrence = 1"))
     for view in typed_views(catalog):
         t_env.execute_sql(view)
 
@@ -132,6 +132,8 @@ def _write_in_batches(t_env: StreamTableEnvironment) -> None:
     settings.set("table.exec.mini-batch.allow-latency", "2 s")
     settings.set("table.exec.mini-batch.size", "10000")
     settings.set("table.exec.deduplicate.mini-batch.compact-changes.enabled", "true")
+    # Each sink's key follows from the key that its rows are computed by, so their order needs no mending.
+    settings.set("table.exec.sink.upsert-materialize", "NONE")
 
 
 def _statements(project: Project, values: dict[str, str], *folders: str) -> list[Statement]:

@@ -81,7 +81,9 @@ def _job(groups: list[list[Rule]], messages: list[CaseMessage], catalog: Catalog
     env = StreamExecutionEnvironment.get_execution_environment(_settings())
     t_env = table_environment(env, job)
     source = env.from_collection([Row(*message) for message in messages], rows.MESSAGE)
-    publish_messages(t_env, t_env.from_data_stream(source), catalog, job.watermark_delay)
+    t_env.create_temporary_view("case_messages", source)
+    messages = t_env.sql_query("SELECT *, CAST(1 AS BIGINT) AS occurrence FROM case_messages")
+    publish_messages(t_env, messages, catalog, job.watermark_delay)
     first, *others = [judge(t_env, rules) for rules in groups]
     t_env.create_temporary_view("alarm_transitions", first.union(*others) if others else first)
     return t_env

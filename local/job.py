@@ -89,15 +89,17 @@ class Job:
         if not self._server.alive():
             raise JobError(self.log, "the job has ended")
 
-    def metric(self, operator: str, name: str) -> int:
-        """The sum over all subtasks of a metric of the operator, 0 while there is none."""
+    def counters(self, operator: str, *names: str) -> dict[str, int]:
+        """The sums over all subtasks of the operator's counters, read at one moment; 0 while there is none."""
+        counters = dict.fromkeys(names, 0)
         for vertex in self._get(f"/jobs/{self._id}").get("vertices", []):
             path = f"/jobs/{self._id}/vertices/{vertex['id']}/subtasks/metrics"
-            names = [metric["id"] for metric in self._get(path) if metric["id"].endswith(f"{operator}.{name}")]
-            if names:
-                metrics = self._get(f"{path}?agg=sum&get={quote(','.join(names))}")
-                return int(sum(metric["sum"] for metric in metrics))
-        return 0
+            known = {metric["id"] for metric in self._get(path)}
+            # Alone in its task, an operator's metrics have no scope before its name.
+            ids = {f"{scope}{operator}.{name}" for scope in ("", "0.") for name in names} & known
+            for metric in self._get(f"{path}?agg=sum&get={quote(','.join(ids))}") if ids else []:
+                counters[metric["id"].rpartition(".")[2]] += int(metric["sum"])
+        return counters
 
     def num_restarts(self) -> int:
         metrics = self._get(f"/jobs/{self._id}/metrics?get=numRestarts")

@@ -10,7 +10,7 @@ OPERATOR = "ingest__decode__enrich"
 
 
 def summary_line(elapsed: float, ledger: Ledger, job: Job, stores: Stores, latency: LatencyProbe) -> str:
-    counters = {name: job.metric(OPERATOR, name) for name in ("received", "decoded", "dead", "enriched")}
+    counters = job.counters(OPERATOR, "received", "decoded", "dead", "enriched")
     rate = ledger.received / elapsed if elapsed else 0.0
     parts = [
         f"{elapsed:4.0f} s",

@@ -14,6 +14,6 @@ CREATE TABLE IF NOT EXISTS lake.`${lake.database}`.duplicates (
 );
 
 INSERT INTO lake.`${lake.database}`.duplicates
-SELECT message_id, product, device_id, TO_TIMESTAMP_LTZ(event_time, 3), TO_TIMESTAMP_LTZ(received_at, 3), occurrence
+SELECT message_id, product, device_id, event_time, received_at, occurrence
 FROM occurrences
 WHERE occurrence > 1;
