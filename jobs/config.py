@@ -142,10 +142,10 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     """The checked configuration in `path`; raises ConfigErrors, which names every fault at once."""
     groups = _read_groups(path)
     errors: list[ConfigError] = [*_unknown_groups(str(path), groups)]
-    values = {}
+    values: dict[str, Any] = {}
     for field in msgspec.structs.fields(Config):
         group = f"sluice.{field.name}"
-        reader = _GroupReader(str(path), group, groups.get(group, {}), environment)
+        reader = _GroupReader(str(path), group, groups.get(group, {}), environment, values.get("aws"))
         values[field.name] = reader.read(field.type)
         errors += reader.errors
     if errors:
@@ -172,10 +172,12 @@ def _unknown_groups(file: str, groups: Mapping[str, object]) -> Iterator[ConfigE
 
 
 class _GroupReader:
-    """Reads one group into its struct and keeps what is wrong with it."""
+    """Reads one group into its struct and keeps what is wrong with it; `aws` says where Secrets Manager is."""
 
-    def __init__(self, file: str, group: str, given: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-        self.file, self.group, self.given, self.environment = file, group, given, environment
+    def __init__(
+        self, file: str, group: str, given: Mapping[str, Any], environment: Mapping[str, str], aws: Aws | None
+    ) -> None:
+        self.file, self.group, self.given, self.environment, self.aws = file, group, given, environment, aws
         self.errors: list[ConfigError] = []
 
     def read(self, struct: type[msgspec.Struct]) -> Any:
@@ -229,9 +231,10 @@ class _GroupReader:
 
         # An ARN has colons of its own; only `#` parts the key of a JSON secret from its id.
         secret_id, _, json_key = reference.partition("#")
-        endpoint = self.environment.get("SLUICE_AWS_ENDPOINT") or None
+        # boto3 reads no region from AWS_REGION, the name that the service sets; the property file has it.
+        region, endpoint = (self.aws.region, self.aws.endpoint or None) if self.aws else (None, None)
         try:
-            client = boto3.client("secretsmanager", endpoint_url=endpoint)
+            client = boto3.client("secretsmanager", region_name=region, endpoint_url=endpoint)
             text = client.get_secret_value(SecretId=secret_id)["SecretString"]
             return str(json.loads(text)[json_key]) if json_key else text
         except (BotoCoreError, ClientError) as error:

@@ -18,7 +18,7 @@ from pymongo import MongoClient
 
 from jobs.config import Config, load_config
 from jobs.lake import Lake, LakeError
-from local.ministack import DEVICE_STREAM, kinesis_client
+from local.ministack import DEVICE_STREAM, client, kinesis_client
 from local.package import build_package
 from local.process import Server, free_port, port_answers, stop
 from local.stack import Stack
@@ -26,7 +26,8 @@ from local.stack import Stack
 PAYLOAD = "0367340104686505000106cb02077da803087d2500097366270a7d04000b7d20000c7d3000"
 """Published by the vendor of am319: 30.8 Cel."""
 
-SECRETS = ("env:SLUICE_DOCUMENTDB_URI", "env:SLUICE_AURORA_PASSWORD")
+IN_ENVIRONMENT = "env:SLUICE_DOCUMENTDB_URI"
+IN_SECRETS_MANAGER = "env:SLUICE_AURORA_PASSWORD"
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,17 @@ def service(stack: Stack, unpacked: Path, python: Path, folder: Path) -> Iterato
 
 
 def write_properties(stack: Stack, folder: Path) -> Path:
-    """The file that the service mounts: real endpoints, secrets by reference."""
+    """The file that the service mounts: real endpoints, one secret by environment, one in Secrets Manager."""
     environment = stack.environment()
+    secret = json.dumps({"password": environment["SLUICE_AURORA_PASSWORD"]})
+    client(environment, "secretsmanager").create_secret(Name="sluice/aurora", SecretString=secret)
     groups = json.loads((ROOT / "flink-conf" / "local.json").read_text())
     for group in groups:
         values = group["PropertyMap"]
         for key, value in values.items():
-            if value.startswith("env:") and value not in SECRETS:
+            if value == IN_SECRETS_MANAGER:
+                values[key] = "secretsmanager:sluice/aurora#password"
+            elif value.startswith("env:") and value != IN_ENVIRONMENT:
                 values[key] = environment[value.removeprefix("env:")]
     file = folder / "application_properties.json"
     file.write_text(json.dumps(groups))
@@ -110,12 +115,12 @@ def write_properties(stack: Stack, folder: Path) -> Path:
 
 
 def service_environment(stack: Stack, python: Path, properties: Path, folder: Path) -> dict[str, str]:
-    """No HADOOP_CLASSPATH, no PYTHONPATH, and of the stack only credentials and secrets."""
+    """No HADOOP_CLASSPATH, no PYTHONPATH, and of the stack only credentials and one secret."""
     kept = {name: os.environ[name] for name in ("HOME", "JAVA_HOME") if name in os.environ}
     given = {
         name: value
         for name, value in stack.environment().items()
-        if name.startswith("AWS_") or f"env:{name}" in SECRETS
+        if name.startswith("AWS_") or f"env:{name}" == IN_ENVIRONMENT
     }
     return {
         **kept,
@@ -159,8 +164,8 @@ def test_python_knows_nothing_of_the_project(python: Path, unpacked: Path) -> No
 def test_a_message_arrives_in_documentdb_and_the_lake(service: Service) -> None:
     service.send(envelope("room-1", PAYLOAD), envelope("room-2", "0367"))
     wait_until(lambda: port_answers(service.server), "the job's REST API", service.check)
-    with MongoClient(service.config.documentdb.uri) as client:
-        messages = client[service.config.documentdb.database]["messages"]
+    with MongoClient(service.config.documentdb.uri) as documentdb:
+        messages = documentdb[service.config.documentdb.database]["messages"]
         wait_until(lambda: messages.count_documents({}) == 1, "a message in DocumentDB", service.check)
         [document] = messages.find()
     assert (document["device_id"], document["measurements"]["temperature"]) == ("room-1", 30.8)
