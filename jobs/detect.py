@@ -11,16 +11,22 @@ _REQUIRED: Final = ("device_id", "event_time")
 _OPTIONAL: Final = {"value": "DOUBLE", "limit_value": "DOUBLE", "customer_id": "STRING", "site_id": "STRING"}
 _EPOCH_MS: Final = "EXTRACT(EPOCH FROM event_time) * 1000 + EXTRACT(MILLISECOND FROM event_time)"
 
+_NO_DETECTIONS: Final = (
+    "SELECT CAST(NULL AS STRING) AS rule, device_id, CAST(NULL AS BIGINT) AS event_time, "
+    "CAST(NULL AS DOUBLE) AS `value`, CAST(NULL AS DOUBLE) AS limit_value, customer_id, site_id, "
+    "CAST(NULL AS STRING) AS evidence FROM messages WHERE FALSE"
+)
+"""What a project without a rule detects."""
+
 
 def detections(t_env: StreamTableEnvironment, rules: list[Rule]) -> Table:
     """Columns: rule, device_id, event_time (epoch ms), value, limit_value, customer_id, site_id, evidence (JSON).
 
     Raises RuleError where Flink refuses a rule or its SELECT lacks a column.
     """
-    found = [_detections(t_env, rule) for rule in rules]
-    union, *rest = found
-    for table in rest:
-        union = union.union_all(table)
+    union = t_env.sql_query(_NO_DETECTIONS)
+    for rule in rules:
+        union = union.union_all(_detections(t_env, rule))
     return union
 
 
