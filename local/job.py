@@ -101,6 +101,11 @@ class Job:
                 counters[metric["id"].rpartition(".")[2]] += int(metric["sum"])
         return counters
 
+    def num_records_read(self, task: str) -> int:
+        """Records that the first task whose name begins with `task` has read from other tasks."""
+        vertices = self._get(f"/jobs/{self._id}").get("vertices", [])
+        return next((int(v["metrics"]["read-records"]) for v in vertices if v["name"].startswith(task)), 0)
+
     def num_restarts(self) -> int:
         metrics = self._get(f"/jobs/{self._id}/metrics?get=numRestarts")
         return int(metrics[0]["value"]) if metrics else 0
