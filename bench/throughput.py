@@ -78,7 +78,7 @@ def preload(stack: Stack, catalog: Catalog, num_messages: int) -> None:
     chunk: list[StreamRecord] = []
     for first in range(0, num_messages, LINES_PER_RECORD):
         device = f"bench-{first // LINES_PER_RECORD % NUM_DEVICES}"
-        lines = [line(catalog, device, now - 60_000 + first + n, rng) for n in range(LINES_PER_RECORD)]
+        lines = [line(catalog, device, now - num_messages + first + n, rng) for n in range(LINES_PER_RECORD)]
         chunk.append(StreamRecord(device, b"\n".join(lines)))
         if len(chunk) == 100:
             put_records(kinesis, DEVICE_STREAM, chunk)
