@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta
+from psycopg.conninfo import make_conninfo
 
 from udfs.errors import SluiceError
 
@@ -91,6 +92,11 @@ class Aurora(msgspec.Struct, frozen=True, kw_only=True):
     user: Name
     password: Secret
     sslmode: Literal["disable", "prefer", "require", "verify-full"] = "require"
+
+    def conninfo(self, host: str) -> str:
+        """How libpq reaches `host`, one of the two endpoints. It holds the password: never log it."""
+        login = {"dbname": self.database, "user": self.user, "password": self.password, "sslmode": self.sslmode}
+        return make_conninfo(host=host, port=self.port, **login)
 
 
 class Lake(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,15 +92,7 @@ class MasterData:
 
 def read_master_data(aurora: Aurora, masters: Mapping[str, str]) -> Iterable[MasterChange]:
     """All master rows in Aurora, by the read endpoint, in one snapshot; `masters` maps each table to its key column."""
-    with psycopg.connect(
-        host=aurora.read_host,
-        port=aurora.port,
-        dbname=aurora.database,
-        user=aurora.user,
-        password=aurora.password,
-        sslmode=aurora.sslmode,
-        row_factory=dict_row,
-    ) as connection:
+    with psycopg.connect(aurora.conninfo(aurora.read_host), row_factory=dict_row) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         for master, key in masters.items():

@@ -25,14 +25,7 @@ def prepare_stores(config: Config, migrations: Path) -> None:
 
 def migrate_aurora(aurora: Aurora, migrations: Path) -> list[str]:
     """Applies the numbered SQL files that the database has not seen, all in one transaction; their names."""
-    with psycopg.connect(
-        host=aurora.write_host,
-        port=aurora.port,
-        dbname=aurora.database,
-        user=aurora.user,
-        password=aurora.password,
-        sslmode=aurora.sslmode,
-    ) as connection:
+    with psycopg.connect(aurora.conninfo(aurora.write_host)) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
         connection.execute("CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, applied_at timestamptz)")
         applied = {row[0] for row in connection.execute("SELECT name FROM migration")}

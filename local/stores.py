@@ -24,16 +24,7 @@ class Stores:
         self._hot: Database[dict[str, Any]] = self._mongo[config.documentdb.database]
         self._lake = Lake(config)
         aurora = config.aurora
-        self._aurora = psycopg.connect(
-            host=aurora.read_host,
-            port=aurora.port,
-            dbname=aurora.database,
-            user=aurora.user,
-            password=aurora.password,
-            sslmode=aurora.sslmode,
-            autocommit=True,
-            row_factory=dict_row,
-        )
+        self._aurora = psycopg.connect(aurora.conninfo(aurora.read_host), autocommit=True, row_factory=dict_row)
 
     def __enter__(self) -> Self:
         return self
