@@ -13,6 +13,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     payload: str
     format: str | None = None
     firmware: str | None = None
+    port: int | None = None
     event_time: int | None = None
 
 
