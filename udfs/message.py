@@ -1,6 +1,22 @@
 """What crosses the decoder's two borders: the envelope that gateways send and the message the job knows."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+
+class Replay(msgspec.Struct, kw_only=True, frozen=True):
+    """What an envelope carries that `sluice dlq replay` put on the stream again: the dead letter that it was.
+
+    `first_seen` is epoch milliseconds, `attempt` (from 1) and `reason` are those of the letter's last attempt.
+    """
+
+    dead_letter_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    # The bounds keep what SQL makes of them, a timestamp of this century and an INT, within its range.
+    first_seen: Annotated[int, Meta(ge=0, le=4_102_444_800_000)]
+    attempt: Annotated[int, Meta(ge=1, le=1_000_000)]
+    reason: Annotated[str, Meta(pattern=r"^[a-z_]{1,32}$")]
 
 
 class Envelope(msgspec.Struct, kw_only=True):
@@ -14,6 +30,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     format: str | None = None
     firmware: str | None = None
     port: int | None = None
+    replay: Replay | None = None
     event_time: int | None = None
 
 
