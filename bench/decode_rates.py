@@ -33,10 +33,14 @@ def main() -> None:
     catalog = compile_catalog(read_specs(Path(__file__).parent.parent / "specs"))
     print(f"{'product':22} {'bytes':>6} {'decoder/s':>12} {'catalog/s':>12}   Python {sys.version.split()[0]}")
     for name, product in catalog.products.items():
-        payload = product.document.examples[0].payload
-        envelope = Envelope(product=name, device="d", protocol="tcp", received_at=1_900_000_000_000, payload=payload)
+        example = product.document.examples[0]
+        payload = example.payload
+        envelope = Envelope(
+            product=name, device="d", protocol="tcp", received_at=1_900_000_000_000, payload=payload, port=example.port
+        )
+        row_decoder = product.decoder(envelope)
         size = len(payload) // (2 if product.format == "hex" else 1)
-        decoder = best_rate(lambda decode=product.decoder.decode, text=payload: decode(text))
+        decoder = best_rate(lambda decode=row_decoder.decode, text=payload: decode(text))
         whole = best_rate(lambda sent=envelope: catalog.decode(sent))
         print(f"{name:22} {size:6} {decoder:12,.0f} {whole:12,.0f}")
 

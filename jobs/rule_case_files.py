@@ -10,6 +10,7 @@ from jobs.rules import Rule
 from udfs.catalog import Catalog
 from udfs.document import Place, read_document, suggest
 from udfs.errors import SpecError, SpecErrors
+from udfs.product import ProductSpec
 from udfs.typed_document import read_typed
 
 
@@ -75,12 +76,16 @@ def _series_faults(place: Place, series: Series, rule: Rule, catalog: Catalog) -
         return
     for kind, columns in (("measurement", series.measurements), ("attribute", series.attributes)):
         at = place / f"{kind}s"
-        yield from _unknown(at, f"{kind} of {product}", columns, [c.name for c in spec.columns if c.kind == kind])
+        yield from _unknown(at, f"{kind} of {product}", columns, _names(spec, kind))
         yield from _length_faults(at, series, columns)
     if series.num_steps == 0:
         yield place.error("a series without a value: give `measurements` or `attributes` a list each")
     elif duration := _bad_late(series):
         yield (place / "late").error(duration)
+
+
+def _names(spec: ProductSpec, kind: str) -> list[str]:
+    return [column.name for column in spec.columns if column.kind == kind and column.domain == spec.domain]
 
 
 def _length_faults(place: Place, series: Series, columns: Mapping[str, Sequence[object]]) -> Iterator[SpecError]:

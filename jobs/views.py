@@ -30,18 +30,23 @@ def view_name(product: str, domain: str) -> str:
 
 
 def typed_views(catalog: Catalog) -> Iterator[str]:
-    """The CREATE VIEW statement of every product, over the view `messages`."""
+    """The CREATE VIEW statement of every product and domain, over the view `messages`."""
     for spec in catalog.products.values():
-        yield _typed_view(spec)
+        for domain in spec.domains:
+            yield _typed_view(spec, domain)
 
 
-def _typed_view(spec: ProductSpec) -> str:
+def _typed_view(spec: ProductSpec, domain: str) -> str:
     columns = [f"`{name}`" for name in _MESSAGE]
-    columns += [f"{column.kind}s['{column.name}'] AS `{_column_name(column.name)}`" for column in spec.columns]
+    columns += [
+        f"{column.kind}s['{column.name}'] AS `{_column_name(column.name)}`"
+        for column in spec.columns
+        if column.domain == domain
+    ]
     return (
-        f"CREATE TEMPORARY VIEW `{view_name(spec.product, spec.domain)}` AS\n"
+        f"CREATE TEMPORARY VIEW `{view_name(spec.product, domain)}` AS\n"
         f"SELECT {', '.join(columns)}\n"
-        f"FROM messages\nWHERE product = '{spec.product}' AND domain = '{spec.domain}'"
+        f"FROM messages\nWHERE product = '{spec.product}' AND domain = '{domain}'"
     )
 
 

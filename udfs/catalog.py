@@ -15,20 +15,22 @@ from udfs.message import Envelope, Message
 from udfs.model import DomainDocument
 from udfs.product import ProductSpec
 from udfs.row import Readings
+from udfs.steps import Predecessors
 
 
 class Catalog:
-    """All compiled products by name."""
+    """All compiled products by name, and the devices' readings before, against which steps are judged."""
 
     def __init__(self, products: Mapping[str, ProductSpec]) -> None:
         self.products: Mapping[str, ProductSpec] = MappingProxyType(dict(products))
+        self._before = Predecessors()
 
     def decode(self, envelope: Envelope) -> list[Message]:
         """The messages in the envelope's payload, at least one; raises DecodeError and nothing else."""
         product = self.products.get(envelope.product)
         if product is None:
             raise self._unknown_product(envelope)
-        return product.decode(envelope)
+        return product.decode(envelope, self._before)
 
     def encode(self, product: str, readings: Sequence[Readings]) -> str:
         """The payload that decodes to these readings, one mapping a message; raises EncodeError."""

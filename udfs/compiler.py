@@ -1,17 +1,20 @@
 """From the text of one spec file to a compiled domain or product."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from udfs.column import Column
-from udfs.contract import time_policy
+from udfs.computed import BUILT_IN, compile_computed, names_asked
+from udfs.contract import compile_check, time_policy
 from udfs.document import Place, read_document, suggest
 from udfs.errors import REASONS
-from udfs.layouts.base import Decoder, compile_each
-from udfs.layouts.registry import FORMATS, compile_layout
-from udfs.meaning import TIMESTAMPS, Scope
+from udfs.layouts.base import compile_each
+from udfs.layouts.registry import compile_layout
+from udfs.layouts.routes import compile_routes
+from udfs.meaning import TIMESTAMPS, Field, Scope
 from udfs.model import DomainDocument, Example, ProductDocument, UnifiedMeasurement
 from udfs.product import ProductSpec
+from udfs.steps import StepRule
 from udfs.typed_document import read_typed
 from udfs.units import unit_fault
 
@@ -35,11 +38,28 @@ def compile_product(file: str, text: str, domains: Mapping[str, DomainDocument])
     if domain is None:
         message = f"no domain `{document.domain}` in specs/domains{suggest(document.domain, domains)}"
         raise (root / "domain").error(message)
-    _check_format(document, root)
-    scope = Scope(unified_measurements(domain), document.event_time.field)
-    decoder = compile_layout(document.layout, root / "layout", scope)
-    columns = _columns(decoder)
-    _check_time_field(document, decoder, root)
+    names = names_asked(document)
+    steps: list[StepRule] = []
+
+    def scope() -> Scope:
+        unified = {name: unified_measurements(other) for name, other in domains.items()}
+        return Scope(
+            main_domain=document.domain,
+            time_field=document.event_time.field,
+            unified=unified,
+            referenced=frozenset(names),
+            steps=steps,
+        )
+
+    routes = compile_routes(
+        document.layout, root / "layout", lambda layout, at: compile_layout(layout, at, scope(), document.format)
+    )
+    fields = [field for route in routes for field in route.decoder.fields]
+    computed = compile_each(document.computed, root / "computed", lambda spec, at: compile_computed(spec, at, scope()))
+    fields += [value.field for value in computed]
+    checks = compile_each(document.checks, root / "checks", compile_check)
+    _check_names(names, fields, root)
+    _check_time_field(document, fields, root)
     compile_each(document.examples, root / "examples", _check_example)
     return ProductSpec(
         product=document.product,
@@ -47,9 +67,12 @@ def compile_product(file: str, text: str, domains: Mapping[str, DomainDocument])
         version=document.version,
         domain=document.domain,
         format=document.format,
-        columns=columns,
+        columns=_columns(fields),
         document=document,
-        decoder=decoder,
+        routes=routes,
+        computed=tuple(computed),
+        checks=tuple(checks),
+        steps=tuple(steps),
         time_policy=time_policy(domain.event_time, document.event_time),
     )
 
@@ -65,11 +88,22 @@ def unified_measurements(domain: DomainDocument, root: Place | None = None) -> d
     return by_name
 
 
-def _columns(decoder: Decoder) -> tuple[Column, ...]:
-    columns: dict[str, Column] = {}
-    for field in decoder.fields:
-        columns.setdefault(field.name, field.column)
+def _columns(fields: Iterable[Field]) -> tuple[Column, ...]:
+    columns: dict[tuple[str, str], Column] = {}
+    for field in fields:
+        for column in field.columns:
+            columns.setdefault((column.domain, column.name), column)
     return tuple(columns.values())
+
+
+def _check_names(names: Iterable[str], fields: Sequence[Field], root: Place) -> None:
+    """Every name that an expression asks for is a field's, or one that reading itself knows."""
+    known = {*BUILT_IN, *(field.name for field in fields)}
+    known |= {column.name for field in fields for column in field.columns}
+    known |= {flag for field in fields for flag in field.flags}
+    for name in names:
+        if name not in known:
+            raise root.error(f"an expression asks for `{name}`, which is no field{suggest(name, known)}")
 
 
 def _check_file_name(file: str, name: str, place: Place) -> None:
@@ -84,18 +118,12 @@ def _check_unified(measurement: UnifiedMeasurement, place: Place) -> None:
         raise (place / "unit").error(fault)
 
 
-def _check_format(document: ProductDocument, root: Place) -> None:
-    expected = FORMATS[type(document.layout)]
-    if document.format != expected:
-        raise (root / "format").error(f"this layout reads format {expected}, not {document.format}")
-
-
-def _check_time_field(document: ProductDocument, decoder: Decoder, root: Place) -> None:
+def _check_time_field(document: ProductDocument, fields: Sequence[Field], root: Place) -> None:
     name = document.event_time.field
     if name is None:
         return
     place = root / "event_time" / "field"
-    is_timestamp = {field.name: field.is_timestamp for field in decoder.fields}
+    is_timestamp = {field.name: field.is_timestamp for field in fields}
     if name not in is_timestamp:
         raise place.error(f"no field `{name}` in the layout{suggest(name, is_timestamp)}")
     if not is_timestamp[name]:

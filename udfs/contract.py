@@ -1,11 +1,15 @@
-"""The contract of a field and of a message's time: what is plausible, and what becomes of a reading that is not."""
+"""The contract of a field, of a message and of its time: what is plausible, and what becomes of what is not."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
+from udfs.document import Place
 from udfs.errors import DecodeError
-from udfs.model import EventTime, OnViolation
+from udfs.expression import Expression, ExpressionError, ExpressionFault, compile_expression
+from udfs.model import Check, CrossCheck, EventTime, Meaning, OnViolation
 from udfs.row import Row, number_text
 from udfs.timestamps import iso_text
 
@@ -19,6 +23,14 @@ class Limits:
     low: float = -inf
     high: float = inf
     on_violation: OnViolation = "reject"
+
+
+def on_violation(spec: Meaning, check: Check) -> OnViolation:
+    """What the spec says of a check; a missing required field is refused unless it is named."""
+    stated = spec.on_violation
+    if isinstance(stated, dict):
+        return stated.get(check, "reject")
+    return "reject" if stated is None or check == "required" else stated
 
 
 def on_range_violation(name: str, limits: Limits) -> Violated:
@@ -53,6 +65,80 @@ def on_unknown_label(name: str, known: list[str], on_violation: OnViolation) -> 
     return reject if on_violation == "reject" else warn
 
 
+def compile_pattern(name: str, spec: Meaning, place: Place) -> Callable[[str, Row], None]:
+    """The check of a text against the field's regular expression; raises SpecError."""
+    try:
+        whole = re.compile(spec.pattern or "")
+    except re.error as fault:
+        raise (place / "pattern").error(f"no regular expression: {fault}") from None
+    rejects = on_violation(spec, "pattern") == "reject"
+
+    def check(text: str, row: Row) -> None:
+        if whole.fullmatch(text):
+            return
+        message = f"{name} {text[:24]!r} does not match {whole.pattern}"
+        if rejects:
+            raise DecodeError("not_allowed", message, field=name)
+        row.quality.append(f"not_allowed: {message}")
+
+    return check
+
+
+def report_missing(name: str, spec: Meaning, row: Row, detail: str = "") -> None:
+    """A required reading is absent: a warning, or DecodeError missing_field."""
+    message = f"{name} is required{detail}"
+    if on_violation(spec, "required") == "reject":
+        raise DecodeError("missing_field", message, field=name)
+    row.quality.append(f"missing_field: {message}")
+
+
+def report_bad_value(name: str, spec: Meaning, row: Row, fault: str) -> None:
+    """What stands there is no value of the type: a warning and no reading, or DecodeError bad_value."""
+    message = f"{name}: {fault}"
+    if on_violation(spec, "type") == "reject":
+        raise DecodeError("bad_value", message, field=name)
+    row.quality.append(f"bad_value: {message}")
+
+
+@dataclass(frozen=True)
+class MessageCheck:
+    """A cross-field check; it holds where a field that it names is absent."""
+
+    holds: Expression
+    message: str
+    rejects: bool
+
+    def judge(self, row: Row) -> None:
+        """Warns, or raises DecodeError check_failed."""
+        if evaluate(self.holds, row.values, "check") is not False:
+            return
+        if self.rejects:
+            raise DecodeError("check_failed", self.message)
+        row.quality.append(f"check_failed: {self.message}")
+
+
+def compile_check(spec: CrossCheck, place: Place) -> MessageCheck:
+    """The check at `place`; raises SpecError."""
+    holds = expression(spec.check, place / "check")
+    return MessageCheck(holds, spec.message or f"{spec.check} does not hold", spec.on_violation == "reject")
+
+
+def expression(text: str, place: Place) -> Expression:
+    """The expression that stands at `place`; raises SpecError."""
+    try:
+        return compile_expression(text)
+    except ExpressionError as error:
+        raise place.error(f"{error.message} (character {error.column + 1} of the expression)") from error
+
+
+def evaluate(expression: Expression, values: Mapping[str, Any], name: str) -> Any:
+    """The expression's value; a fault is the payload's, as DecodeError bad_value."""
+    try:
+        return expression.evaluate(values)
+    except ExpressionFault as fault:
+        raise DecodeError("bad_value", f"{name}: {expression.text}: {fault}", field=name) from None
+
+
 @dataclass(frozen=True)
 class TimePolicy:
     """When an event time cannot be right; a future one would hold back every later message of the stream."""
@@ -61,23 +147,26 @@ class TimePolicy:
     max_future_s: int = 300
     max_age_s: int = 30 * 86400
     on_future: str = "reject"
+    on_old: str = "warn"
 
     def judge(self, event_time: int, received_at: int, quality: list[str]) -> int:
-        """The event time to use; warns about an old one, raises DecodeError timestamp_future."""
+        """The event time to use; raises DecodeError timestamp_future or timestamp_old where that is to be refused."""
         if event_time > received_at + self.max_future_s * 1000:
-            return self._future(event_time, received_at, quality)
+            text = f"{_time_text(event_time)} is more than {self.max_future_s} s after received_at"
+            return self._violated("timestamp_future", self.on_future, text, event_time, received_at, quality)
         if event_time < received_at - self.max_age_s * 1000:
-            quality.append(
-                f"timestamp_old: {_time_text(event_time)} is more than {self.max_age_s} s before received_at"
-            )
+            text = f"{_time_text(event_time)} is more than {self.max_age_s} s before received_at"
+            return self._violated("timestamp_old", self.on_old, text, event_time, received_at, quality)
         return event_time
 
-    def _future(self, event_time: int, received_at: int, quality: list[str]) -> int:
-        text = f"{_time_text(event_time)} is more than {self.max_future_s} s after received_at"
-        if self.on_future == "reject":
-            raise DecodeError("timestamp_future", text, field=self.field)
-        quality.append(f"timestamp_future: {text}, received_at is used")
-        return received_at
+    def _violated(
+        self, reason: str, consequence: str, text: str, event_time: int, received_at: int, quality: list[str]
+    ) -> int:
+        if consequence == "reject":
+            raise DecodeError(reason, text, field=self.field)
+        clamped = consequence == "clamp"
+        quality.append(f"{reason}: {text}{', received_at is used' if clamped else ''}")
+        return received_at if clamped else event_time
 
 
 def time_policy(domain: EventTime, product: EventTime) -> TimePolicy:
@@ -88,6 +177,7 @@ def time_policy(domain: EventTime, product: EventTime) -> TimePolicy:
         max_future_s=_first(product.max_future_s, domain.max_future_s, default.max_future_s),
         max_age_s=_first(product.max_age_s, domain.max_age_s, default.max_age_s),
         on_future=product.on_future or domain.on_future or default.on_future,
+        on_old=product.on_old or domain.on_old or default.on_old,
     )
 
 

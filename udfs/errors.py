@@ -24,7 +24,10 @@ REASONS: Final = frozenset(
         "missing_field",
         "out_of_range",
         "not_allowed",
+        "check_failed",
+        "bad_step",
         "timestamp_future",
+        "timestamp_old",
         "bad_json",
         "bad_csv",
     }

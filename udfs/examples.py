@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import isclose
 from typing import Any
 
+import msgspec
+
 from udfs.document import Step, render_path
 from udfs.errors import DecodeError, EncodeError
 from udfs.message import Envelope, Message
@@ -51,21 +53,23 @@ def run_examples(product: ProductSpec) -> list[ExampleResult]:
 
 def _differences(product: ProductSpec, example: Example) -> list[Difference]:
     try:
-        messages = product.decode(_envelope(product, example))
+        messages = product.decode(_envelope(product, example, _received_at(product, example)))
     except DecodeError as error:
         return _compare_error(example, error)
     if example.error is not None:
         return [Difference("error", example.error, f"{len(messages)} message(s)")]
-    return _compare_messages(example, messages) + _compare_round_trip(product, example, messages)
+    return _compare_messages(product, example, messages) + _compare_round_trip(product, example, messages)
 
 
-def _envelope(product: ProductSpec, example: Example) -> Envelope:
+def _envelope(product: ProductSpec, example: Example, received_at: int = 0) -> Envelope:
     return Envelope(
         product=product.product,
         device="example",
         protocol="file",
-        received_at=_received_at(product, example),
+        received_at=received_at,
         payload=example.payload,
+        port=example.port,
+        firmware=example.firmware,
     )
 
 
@@ -74,7 +78,7 @@ def _received_at(product: ProductSpec, example: Example) -> int:
     if example.received_at is not None:
         return parse_iso(example.received_at)
     try:
-        rows = product.decoder.decode(example.payload)
+        rows = product.decoder(_envelope(product, example)).decode(example.payload)
     except DecodeError:
         return 0
     return max((row.time for row in rows if row.time is not None), default=0)
@@ -91,14 +95,19 @@ def _compare_error(example: Example, error: DecodeError) -> list[Difference]:
     return differences
 
 
-def _compare_messages(example: Example, messages: list[Message]) -> list[Difference]:
+def _compare_messages(product: ProductSpec, example: Example, messages: list[Message]) -> list[Difference]:
     expected = example.expect if isinstance(example.expect, list) else [example.expect or {}]
     if len(expected) != len(messages):
         return [Difference("messages", str(len(expected)), str(len(messages)))]
     several = len(messages) > 1
     differences: list[Difference] = []
     for index, (readings, message) in enumerate(zip(expected, messages, strict=True)):
-        differences += _compare_readings(readings, _readings(message), (index,) if several else ())
+        stated = dict(readings)
+        domain = stated.pop("domain", product.domain) if "domain" not in _readings(message) else product.domain
+        path: tuple[Step, ...] = (index,) if several else ()
+        if domain != message.domain:
+            differences.append(Difference(render_path((*path, "domain")), str(domain), message.domain))
+        differences += _compare_readings(stated, _readings(message), path)
     warnings = [warning for message in messages for warning in message.quality]
     if example.quality is not None and example.quality != warnings:
         differences.append(Difference("quality", str(example.quality), str(warnings)))
@@ -127,13 +136,16 @@ def _same(expected: Any, got: float | str) -> bool:
 def _compare_round_trip(product: ProductSpec, example: Example, messages: list[Message]) -> list[Difference]:
     readings = [_readings(message) for message in messages]
     try:
-        encoded = product.encode(readings)
-        again = [row.readings() for row in product.decoder.decode(encoded)]
+        decoder = product.decoder(_envelope(product, example))
+        encoded = product.encode(readings, port=example.port, firmware=example.firmware)
+        received_at = max(message.event_time for message in messages)
+        envelope = msgspec.structs.replace(_envelope(product, example, received_at), payload=encoded)
+        again = [_readings(message) for message in product.decode(envelope)]
     except (DecodeError, EncodeError) as error:
         return [Difference("encoded back", example.payload, str(error))]
     if again != readings:
         return _compare_lists(readings, again)
-    expected = product.decoder.canonical(example.payload)
+    expected = decoder.canonical(example.payload)
     if example.lossy is not None:
         return [] if encoded != expected else [Difference("lossy", "other bytes", "the same bytes: leave `lossy` out")]
     same = encoded == expected or product.document.lossy is not None

@@ -13,7 +13,7 @@ class Replay(msgspec.Struct, kw_only=True, frozen=True):
     """
 
     dead_letter_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
-    # The bounds keep what SQL makes of them, a timestamp of this century and an INT, within its range.
+    # The bounds keep what SQL makes of them, a timestamp and an INT, within range.
     first_seen: Annotated[int, Meta(ge=0, le=4_102_444_800_000)]
     attempt: Annotated[int, Meta(ge=1, le=1_000_000)]
     reason: Annotated[str, Meta(pattern=r"^[a-z_]{1,32}$")]
@@ -30,8 +30,8 @@ class Envelope(msgspec.Struct, kw_only=True):
     format: str | None = None
     firmware: str | None = None
     port: int | None = None
-    replay: Replay | None = None
     event_time: int | None = None
+    replay: Replay | None = None
 
 
 class Message(msgspec.Struct, kw_only=True):

@@ -3,24 +3,44 @@
 The JSON Schemas in specs/schema are generated from here, so a field's doc is written once, in `Meta`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 
 import msgspec
 from msgspec import Meta
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$", description="snake_case name")]
+NameTemplate = Annotated[
+    str,
+    Meta(
+        pattern=r"^([a-z]|\{[a-z][a-z0-9_]*\})([a-z0-9_]|\{[a-z][a-z0-9_]*\})*$",
+        description="snake_case name; `{field}` holds another field, `{index}` an element, `{key}` an unlisted key",
+    ),
+]
 TypeName = Literal[
     "u8", "u16", "u24", "u32", "u40", "u48", "u56", "u64",
     "i8", "i16", "i24", "i32", "i40", "i48", "i56", "i64",
-    "unsigned", "signed",
-    "decimal", "hex", "text", "bool",
-    "unix_s", "unix_ms", "yymmddhhmmss", "iso8601",
+    "f16", "f32", "f64",
+    "unsigned", "signed", "sign_magnitude", "bcd",
+    "decimal", "hex", "text", "bool", "bytes", "digits", "mac", "ip", "template",
+    "unix_s", "unix_ms", "iso8601", "datetime",
 ]  # fmt: skip
 ByteOrder = Literal["big", "little"]
+BitOrder = Literal["msb", "lsb"]
 OnViolation = Literal["reject", "warn", "clamp"]
+Check = Literal["type", "required", "range", "enum", "pattern", "max_step", "monotonic"]
+DomainName = Literal["telemetry", "event", "device", "site", "customer", "control", "ota"]
 Trailing = Literal["reject", "warn", "ignore"]
 Bound = float | None
 Scalar = str | int | float | bool
+ExpressionText = Annotated[
+    str, Meta(min_length=1, description="expression over the fields before, see specs/README.md")
+]
+OptionalDomain = Annotated[
+    DomainName | None, Meta(description="domain of the message that it goes to; else the product's")
+]
+Mark = Annotated[
+    str | None, Meta(description="name of the place where this begins, for a checksum's `start` and `end`")
+]
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -32,109 +52,310 @@ class Meaning(Strict, kw_only=True, frozen=True):
 
     doc: str = ""
     type: TypeName | None = None
+    domain: OptionalDomain = None
+    hidden: Annotated[bool, Meta(description="read for expressions only, no part of the message")] = False
+    default: Annotated[
+        Scalar | None, Meta(description="what is written for a hidden field that nothing else tells")
+    ] = None
+    equals: Annotated[ExpressionText | None, Meta(description="what the value must be")] = None
     scale: Annotated[float, Meta(description="value = raw * scale + offset")] | None = None
     offset: float = 0
-    unit: Annotated[str, Meta(description='UCUM code; "1" for a pure number')] | None = None
+    unit: (
+        Annotated[
+            str,
+            Meta(description='UCUM code of raw * scale + offset, converted to the domain\'s; "1" for a pure number'),
+        ]
+        | None
+    ) = None
     enum: Annotated[dict[str, str], Meta(description="raw value -> label")] | None = None
     else_: Annotated[str, Meta(description="label of raw values not in `enum`")] | None = msgspec.field(
         name="else", default=None
     )
-    absent: Annotated[list[Scalar], Meta(description="raw values that mean: no reading")] | None = None
+    flags: (
+        Annotated[
+            dict[str, Name], Meta(description="bit (0 = least significant) -> name of an attribute true or false")
+        ]
+        | None
+    ) = None
+    absent: (
+        Annotated[
+            list[Scalar] | dict[str, str],
+            Meta(description="raw values that mean: no reading; a mapping gives the label of `<name>_status`"),
+        ]
+        | None
+    ) = None
     required: bool = False
     range: (
-        Annotated[list[Bound], Meta(min_length=2, max_length=2, description="[lowest, highest], null = open")] | None
+        Annotated[list[Bound], Meta(min_length=2, max_length=2, description="[lowest, highest] in `unit`, null = open")]
+        | None
     ) = None
-    on_violation: OnViolation | None = None
+    pattern: Annotated[str, Meta(description="regular expression that the whole text must match")] | None = None
+    max_step: Annotated[float, Meta(gt=0, description="largest change from the device's reading before")] | None = None
+    monotonic: (
+        Annotated[Literal["rising", "falling"], Meta(description="may only rise or only fall, reading by reading")]
+        | None
+    ) = None
+    on_violation: (
+        OnViolation | Annotated[dict[Check, OnViolation], Meta(description="one for all checks, or by check")] | None
+    ) = None
     digits: Annotated[int, Meta(ge=1, le=20, description="least number of digits when written")] | None = None
     decimals: Annotated[int, Meta(ge=0, le=12, description="digits after the point when written")] | None = None
+    format: Annotated[str, Meta(description="of a datetime, such as YYMMDDhhmmss")] | None = None
+    coding: Annotated[
+        Literal["text", "bcd", "binary"],
+        Meta(description="of a datetime in bytes: characters, BCD digits, or a byte for each two digits"),
+    ] = "text"
+    zone: Annotated[str, Meta(description="of a datetime: +01:00 or Europe/Amsterdam; else UTC")] | None = None
+    zones: (
+        Annotated[dict[str, str], Meta(description="of a datetime: what `z` in its format may be -> offset")] | None
+    ) = None
+    template: Annotated[str, Meta(description="text made of bits, such as v{0:x}.{1[7:4]}")] | None = None
 
 
-class BinaryField(Meaning, kw_only=True, frozen=True):
-    """A value in bytes: at a byte offset (else right after the field before), or a slice of bits."""
+Length = Annotated[int, Meta(ge=1, le=65536)]
 
-    name: Name
-    at: Annotated[int, Meta(ge=0)] | None = None
-    bits: Annotated[str, Meta(description="`0[7:0] 2[7:4]`: byte[high:low], most significant first")] | None = None
-    length: Annotated[int, Meta(ge=1, le=255, description="bytes of a text")] | None = None
+
+class Value(Meaning, kw_only=True, frozen=True, tag_field="item", tag="name"):
+    """A value: right after the one before, at a byte, or in bits; of known length or up to a separator."""
+
+    name: NameTemplate
+    at: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=65535,
+                description="byte at which it stands, counted from the begin of payload, group, element or key's value",
+            ),
+        ]
+        | None
+    ) = None
+    bits: (
+        Annotated[
+            str | int,
+            Meta(description="`0[7:0] 2[7:4]`: byte[high:low], most significant first; or a number of bits"),
+        ]
+        | None
+    ) = None
+    length: Annotated[Length | ExpressionText, Meta(description="bytes")] | None = None
+    until: Annotated[str, Meta(min_length=1, description="separator that ends the value and is consumed")] | None = None
     byte_order: ByteOrder | None = None
+    encoding: Literal["ascii", "utf-8"] = "ascii"
+    mark: Mark = None
+
+
+class LiteralItem(Strict, kw_only=True, frozen=True, tag_field="item", tag="literal"):
+    """Bytes (as hex; in a text format as text) that must stand here."""
+
+    literal: Annotated[str, Meta(min_length=1)]
+    optional: Annotated[bool, Meta(description="may be missing")] = False
+    doc: str = ""
+    mark: Mark = None
+
+
+class Skip(Strict, kw_only=True, frozen=True, tag_field="item", tag="skip"):
+    """Bytes that are read over: so many, `rest`, or with `until`."""
+
+    skip: Annotated[
+        Length | ExpressionText | bool, Meta(description="bytes; `rest`: all up to what must follow; true with `until`")
+    ]
+    until: Annotated[str, Meta(min_length=1)] | None = None
+    fill: Annotated[str, Meta(pattern="^[0-9a-f]{2}$", description="byte that is written, as hex")] = "00"
+    doc: str = ""
+    mark: Mark = None
+
+
+class Group(Strict, kw_only=True, frozen=True, tag_field="item", tag="fields"):
+    """Items together, for a size of their own, a message of their own, or places counted from here."""
+
+    fields: Annotated[list["Item"], Meta(min_length=1)]
+    size: Annotated[Length | ExpressionText, Meta(description="bytes; what is left over is `trailing`")] | None = None
+    until: Annotated[str, Meta(min_length=1, description="separator that ends the group and is consumed")] | None = None
+    separator: Annotated[str, Meta(min_length=1, description="stands between the values")] | None = None
+    trailing: Trailing = "reject"
+    domain: OptionalDomain = None
+    own_message: Annotated[bool, Meta(description="what is read here is a message of its own")] = False
+    doc: str = ""
+    mark: Mark = None
+
+
+class Prefixed(Strict, kw_only=True, frozen=True, tag_field="item", tag="prefix"):
+    """Items with their size in bytes before them."""
+
+    prefix: Annotated[
+        Literal["u8", "u16", "u24", "u32", "decimal"], Meta(description="type of the size; decimal: digits")
+    ]
+    fields: Annotated[list["Item"], Meta(min_length=1)]
+    adjust: Annotated[int, Meta(ge=-64, le=64, description="size of the items = stated size + adjust")] = 0
+    trailing: Trailing = "reject"
+    byte_order: ByteOrder | None = None
+    doc: str = ""
+    mark: Mark = None
+
+
+class If(Strict, kw_only=True, frozen=True, tag_field="item", tag="if"):
+    """Items that are there where the expression holds."""
+
+    if_: ExpressionText = msgspec.field(name="if")
+    fields: Annotated[list["Item"], Meta(min_length=1)]
+    else_: Annotated[list["Item"], Meta(min_length=1)] | None = msgspec.field(name="else", default=None)
+    doc: str = ""
+    mark: Mark = None
+
+
+class Switch(Strict, kw_only=True, frozen=True, tag_field="item", tag="switch"):
+    """Items chosen by a value; one that no case names refuses the payload unless there is `else`."""
+
+    switch: ExpressionText
+    cases: Annotated[dict[str, list["Item"]], Meta(min_length=1)]
+    else_: list["Item"] | None = msgspec.field(name="else", default=None)
+    doc: str = ""
+    mark: Mark = None
+
+
+class Repeat(Strict, kw_only=True, frozen=True, tag_field="item", tag="repeat"):
+    """Items again and again, a number of times or to the `end`; names carry `{index}` unless each is a message."""
+
+    repeat: Annotated[
+        Annotated[int, Meta(ge=0, le=65536)] | ExpressionText, Meta(description="a number, an expression, or `end`")
+    ]
+    fields: Annotated[list["Item"], Meta(min_length=1)]
+    until: Annotated[ExpressionText | None, Meta(description="the element after which this holds is the last")] = None
+    domain: OptionalDomain = None
+    own_message: Annotated[bool, Meta(description="each element is a message of its own")] = False
+    doc: str = ""
+    mark: Mark = None
+
+
+class KeyEntry(Strict, kw_only=True, frozen=True):
+    """One key and the items in its value."""
+
+    key: Annotated[str, Meta(min_length=1, description="hex, lower case; with `key_until` a text")]
+    fields: list["Item"] = []
+    doc: str = ""
+    size: Annotated[int, Meta(ge=0, le=65536, description="bytes of the value; else what its items take")] | None = None
+    domain: OptionalDomain = None
+    own_message: Annotated[bool, Meta(description="each occurrence is a message of its own")] = False
+
+
+class Keyed(Strict, kw_only=True, frozen=True):
+    """Keys in any order, each with a value."""
+
+    keys: list[KeyEntry]
+    key_size: Annotated[int, Meta(ge=1, le=8, description="bytes of a key where `keys` names none")] | None = None
+    key_until: Annotated[str, Meta(min_length=1, description="keys are texts, ended by this")] | None = None
+    prefix: (
+        Annotated[Literal["u8", "u16", "u24", "u32"], Meta(description="each value has its size before it")] | None
+    ) = None
+    unknown: (
+        Annotated[
+            list["Item"],
+            Meta(min_length=1, description="what the value of a key not listed is; else it refuses the payload"),
+        ]
+        | None
+    ) = None
+
+
+class Keys(Keyed, kw_only=True, frozen=True, tag_field="item", tag="keys"):
+    """Keys within other items."""
+
+    repeat: Annotated[
+        Annotated[int, Meta(ge=0, le=65536)] | ExpressionText,
+        Meta(description="how many keys: a number, an expression, or `end`"),
+    ] = "end"
+    stop: Annotated[str, Meta(min_length=1, description="text that stands where no more key does")] | None = None
+    doc: str = ""
+    mark: Mark = None
+
+
+class Checksum(Strict, kw_only=True, frozen=True, tag_field="item", tag="checksum"):
+    """A checksum over the bytes before it."""
+
+    checksum: Annotated[str, Meta(description="algorithm")]
+    start: Annotated[str, Meta(description="mark where the covered bytes begin; else the payload's begin")] | None = (
+        None
+    )
+    end: Annotated[str, Meta(description="mark before which they end; else here")] | None = None
+    size: Annotated[int, Meta(ge=1, le=8, description="bytes, where it stands in more than it needs")] | None = None
+    byte_order: ByteOrder | None = None
+    coding: Annotated[Literal["binary", "hex"], Meta(description="hex: as digits, the way of texts")] | None = None
+    on_violation: Literal["reject", "warn"] = "reject"
+    optional: Annotated[bool, Meta(description="may be missing at the end")] = False
+    doc: str = ""
+    mark: Mark = None
+
+
+ITEM = "item"
+"""Tag of the structs that an item may be; no spec writes it."""
+
+ITEM_KEYS = ("switch", "repeat", "if", "keys", "checksum", "literal", "skip", "prefix", "fields", "name")
+"""The key that tells what an item is; the first one counts."""
+
+Item = Union[Value, LiteralItem, Skip, Group, Prefixed, If, Switch, Repeat, Keys, Checksum]  # noqa: UP007 - recursive
 
 
 class LengthLayout(Strict, kw_only=True, frozen=True, tag_field="kind", tag="length"):
-    """Fixed offsets."""
+    """Fixed places."""
 
-    fields: Annotated[list[BinaryField], Meta(min_length=1)]
+    fields: Annotated[list[Item], Meta(min_length=1)]
     size: (
         Annotated[int, Meta(ge=1, le=65536, description="bytes of a payload; else the end of the last field")] | None
     ) = None
     byte_order: ByteOrder = "big"
-    trailing: Annotated[Trailing, Meta(description="what bytes after `size` do")] = "reject"
+    bit_order: Annotated[BitOrder, Meta(description="for `bits: 5`: most or least significant bit first")] = "msb"
+    trailing: Annotated[Trailing, Meta(description="what bytes after the last field do")] = "reject"
 
 
-class KeyEntry(Strict, kw_only=True, frozen=True):
-    """One key and the fields in the fixed number of bytes that follow it."""
+class KeyValueLayout(Keyed, kw_only=True, frozen=True, tag_field="kind", tag="key_value"):
+    """Keys to the end of the payload."""
 
-    key: Annotated[str, Meta(pattern="^([0-9a-f]{2})+$", description="hex, lower case")]
-    fields: Annotated[list[BinaryField], Meta(min_length=1)]
-    doc: str = ""
-    size: (
-        Annotated[int, Meta(ge=1, le=255, description="bytes of the value; else the end of the last field")] | None
-    ) = None
-
-
-class KeyValueLayout(Strict, kw_only=True, frozen=True, tag_field="kind", tag="key_value"):
-    """Keys in any order, each with a value of known length."""
-
-    keys: Annotated[list[KeyEntry], Meta(min_length=1)]
     byte_order: ByteOrder = "big"
+    bit_order: BitOrder = "msb"
     trailing: Annotated[Trailing, Meta(description="what bytes too few to be a key do at the end")] = "reject"
 
 
-class SplitField(Meaning, kw_only=True, frozen=True):
-    """One item of a part that is split by an inner separator."""
-
-    name: Name
-
-
-class Part(Meaning, kw_only=True, frozen=True):
-    """One part of a hybrid frame; it is what the first of literal, count, checksum, split, skip, name says."""
-
-    name: Name | None = None
-    length: Annotated[int, Meta(ge=1, le=65536, description="characters")] | None = None
-    until: Annotated[str, Meta(min_length=1, description="separator that ends the part and is consumed")] | None = None
-    literal: Annotated[str, Meta(min_length=1, description="text that must stand here")] | None = None
-    count: Annotated[
-        bool, Meta(description="decimal count of characters from `start` to the end, trailer included")
-    ] = False
-    checksum: Annotated[str, Meta(description="algorithm, over `start` up to this part")] | None = None
-    start: (
-        Annotated[str, Meta(description="mark where a count or checksum begins; else the payload's begin")] | None
-    ) = None
-    split: Annotated[str, Meta(min_length=1, description="inner separator of `fields`")] | None = None
-    fields: list[SplitField] | None = None
-    skip: Annotated[bool, Meta(description="read over, written empty")] = False
-    mark: Annotated[str, Meta(description="name of the place where this part begins")] | None = None
-
-
 class HybridLayout(Strict, kw_only=True, frozen=True, tag_field="kind", tag="hybrid"):
-    """A sequence of literals, fixed-length parts and parts until a separator."""
+    """A frame of literals, values up to separators, sizes, repeats and checksums."""
 
-    parts: Annotated[list[Part], Meta(min_length=1)]
-    trailer: str = ""
-    trailer_optional: bool = False
+    parts: Annotated[list[Item], Meta(min_length=1)]
+    byte_order: ByteOrder = "big"
+    bit_order: BitOrder = "msb"
+    separator: (
+        Annotated[str, Meta(min_length=1, description="ends each text value that states no length or `until`")] | None
+    ) = None
+    completed_by: (
+        Annotated[
+            str,
+            Meta(min_length=1, description="end of a frame that may be cut off, such as CR LF"),
+        ]
+        | None
+    ) = None
+    trailing: Annotated[Trailing, Meta(description="what bytes after the last part do")] = "reject"
 
 
 class JsonField(Meaning, kw_only=True, frozen=True):
     """A value at a path such as `data[0].wind.speed`, within each element where the layout says `each`."""
 
     name: Name
-    path: Annotated[str, Meta(min_length=1)]
+    path: Annotated[
+        str, Meta(min_length=1, description="`$.x` counts from the document, `^.x` from the element around")
+    ]
+
+
+class JsonMessages(Strict, kw_only=True, frozen=True):
+    """Messages of their own, one for each element of an array."""
+
+    each: Annotated[str, Meta(min_length=1, description="path of the array; `[*]` goes through an array on the way")]
+    fields: Annotated[list[JsonField], Meta(min_length=1)]
+    domain: OptionalDomain = None
 
 
 class JsonLayout(Strict, kw_only=True, frozen=True, tag_field="kind", tag="json"):
     """A JSON document; `each` is the path of an array whose elements are messages."""
 
-    fields: Annotated[list[JsonField], Meta(min_length=1)]
+    fields: list[JsonField] = []
     each: str | None = None
+    messages: Annotated[list[JsonMessages], Meta(description="further arrays, whose elements are messages too")] = []
 
 
 class CsvField(Meaning, kw_only=True, frozen=True):
@@ -156,7 +377,31 @@ class CsvLayout(Strict, kw_only=True, frozen=True, tag_field="kind", tag="csv"):
     line_end: Annotated[str, Meta(pattern="^\r?\n$", description="written; both ways are read")] = "\n"
 
 
-Layout = LengthLayout | KeyValueLayout | HybridLayout | JsonLayout | CsvLayout
+class Case(Strict, kw_only=True, frozen=True):
+    """A layout and the values for which it holds."""
+
+    when: Annotated[
+        Scalar | list[Scalar],
+        Meta(description='port: 85 or [1, 4]; firmware: ">=1.2, <2"; size: 11'),
+    ]
+    layout: "Layout"
+    doc: str = ""
+
+
+class LayoutSwitch(Strict, kw_only=True, frozen=True, tag_field="kind", tag="switch"):
+    """Layouts chosen by what is known before a payload is read."""
+
+    on: Annotated[
+        Literal["port", "firmware", "size"], Meta(description="the envelope's port or firmware, or the payload's bytes")
+    ]
+    cases: Annotated[list[Case], Meta(min_length=1)]
+    else_: Annotated["Layout | None", Meta(description="where the envelope says nothing or no case holds")] = (
+        msgspec.field(name="else", default=None)
+    )
+
+
+PayloadLayout = LengthLayout | KeyValueLayout | HybridLayout | JsonLayout | CsvLayout
+Layout = Union[LengthLayout, KeyValueLayout, HybridLayout, JsonLayout, CsvLayout, LayoutSwitch]  # noqa: UP007 - recursive
 
 
 class EventTime(Strict, kw_only=True, frozen=True):
@@ -164,11 +409,29 @@ class EventTime(Strict, kw_only=True, frozen=True):
 
     field: Annotated[str, Meta(description="a timestamp field; without it the envelope's time holds")] | None = None
     max_future_s: Annotated[int, Meta(ge=0, description="seconds after received_at")] | None = None
-    max_age_s: Annotated[int, Meta(ge=0, description="seconds before received_at; older is a warning")] | None = None
+    max_age_s: Annotated[int, Meta(ge=0, description="seconds before received_at")] | None = None
     on_future: (
         Annotated[Literal["reject", "clamp"], Meta(description="clamp: received_at takes its place, with a warning")]
         | None
     ) = None
+    on_old: Annotated[OnViolation, Meta(description="what a time older than max_age_s does; else a warning")] | None = (
+        None
+    )
+
+
+class Computed(Meaning, kw_only=True, frozen=True):
+    """A value made of others, in every message that has all of them."""
+
+    name: Name
+    compute: ExpressionText
+
+
+class CrossCheck(Strict, kw_only=True, frozen=True):
+    """What must hold between the fields of a message that has all of them."""
+
+    check: ExpressionText
+    message: str = ""
+    on_violation: Literal["reject", "warn"] = "reject"
 
 
 class Example(Strict, kw_only=True, frozen=True):
@@ -176,7 +439,15 @@ class Example(Strict, kw_only=True, frozen=True):
 
     payload: str
     title: str = ""
-    expect: dict[str, Any] | list[dict[str, Any]] | None = None
+    port: int | None = None
+    firmware: str | None = None
+    expect: (
+        Annotated[
+            dict[str, Any] | list[dict[str, Any]],
+            Meta(description="the readings; `domain` where it is not the product's"),
+        ]
+        | None
+    ) = None
     quality: Annotated[list[str], Meta(description="all warnings of the messages, in order")] | None = None
     error: str | None = None
     at: Annotated[int, Meta(ge=0, description="byte offset of the error")] | None = None
@@ -197,6 +468,8 @@ class ProductDocument(Strict, kw_only=True, frozen=True):
     doc: str = ""
     source: str = ""
     event_time: EventTime = EventTime()
+    computed: list[Computed] = []
+    checks: list[CrossCheck] = []
     lossy: Annotated[str, Meta(description="why no payload of this product comes back byte for byte")] | None = None
 
 
@@ -223,7 +496,7 @@ class UnifiedAttribute(Strict, kw_only=True, frozen=True):
 class DomainDocument(Strict, kw_only=True, frozen=True):
     """A file of specs/domains."""
 
-    domain: Literal["telemetry", "event", "device", "site", "customer", "control", "ota"]
+    domain: DomainName
     title: str
     doc: str = ""
     event_time: EventTime = EventTime()

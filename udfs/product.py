@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from udfs.column import Column
-from udfs.contract import TimePolicy
+from udfs.computed import ComputedValue
+from udfs.contract import MessageCheck, TimePolicy
 from udfs.errors import DecodeError
 from udfs.excerpt import hex_excerpt, text_excerpt
 from udfs.layouts.base import Decoder
+from udfs.layouts.routes import Routes
 from udfs.message import Envelope, Message
 from udfs.model import ProductDocument
 from udfs.row import Readings, Row
+from udfs.steps import Predecessors, StepRule
 
 
 @dataclass(frozen=True)
@@ -27,34 +30,65 @@ class ProductSpec:
     format: str
     columns: tuple[Column, ...]
     document: ProductDocument = field(repr=False)
-    decoder: Decoder = field(repr=False)
+    routes: Routes = field(repr=False)
+    computed: tuple[ComputedValue, ...] = field(repr=False)
+    checks: tuple[MessageCheck, ...] = field(repr=False)
+    steps: tuple[StepRule, ...] = field(repr=False)
     time_policy: TimePolicy = field(repr=False)
 
-    def decode(self, envelope: Envelope) -> list[Message]:
-        """The messages of an envelope of this product; raises DecodeError and nothing else."""
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains that its messages are of, the product's own first."""
+        return tuple(dict.fromkeys((self.domain, *(column.domain for column in self.columns))))
+
+    def decode(self, envelope: Envelope, before: Predecessors | None = None) -> list[Message]:
+        """The messages of an envelope of this product; raises DecodeError and nothing else.
+
+        `before` holds the devices' readings before this one, for steps; without it none is judged.
+        """
         try:
             self._check_format(envelope.format)
-            rows = self.decoder.decode(envelope.payload)
-            data = payload_bytes(envelope.payload, self.format)
-            return [self._message(envelope, row, index, data) for index, row in enumerate(rows)]
+            rows = self.decoder(envelope).decode(envelope.payload)
+            return self.messages(envelope, rows, before)
         except DecodeError as error:
             self._complete(error, envelope.payload)
             raise
 
-    def encode(self, readings: Sequence[Readings]) -> str:
+    def decoder(self, envelope: Envelope) -> Decoder:
+        """The decoder of the layout that the envelope's payload has; raises DecodeError unknown_layout."""
+        return self.routes.decoder(
+            envelope.port, envelope.firmware, lambda: len(payload_bytes(envelope.payload, self.format))
+        )
+
+    def messages(self, envelope: Envelope, rows: Sequence[Row], before: Predecessors | None) -> list[Message]:
+        """The messages of records that were read; raises DecodeError where a message's contract refuses one."""
+        for row in rows:
+            for value in self.computed:
+                value.add_to(row)
+            for check in self.checks:
+                check.judge(row)
+        data = payload_bytes(envelope.payload, self.format)
+        parts = [part for row in rows for part in row.messages()]
+        return [self._message(envelope, row, index, data, before) for index, row in enumerate(parts)]
+
+    def encode(self, readings: Sequence[Readings], *, port: int | None = None, firmware: str | None = None) -> str:
         """The payload that decodes to these readings, one mapping a message; raises EncodeError.
 
-        Numbers are rounded to the nearest step that the payload can hold.
+        Numbers are rounded to the nearest step that the payload can hold; computed readings are left out.
         """
-        return self.decoder.encode(readings)
+        computed = {value.field.name for value in self.computed}
+        kept = [{name: value for name, value in row.items() if name not in computed} for row in readings]
+        return self.routes.encode([row for row in kept if row] or kept[:1], {"port": port, "firmware": firmware})
 
-    def _message(self, envelope: Envelope, row: Row, index: int, data: bytes) -> Message:
+    def _message(self, envelope: Envelope, row: Row, index: int, data: bytes, before: Predecessors | None) -> Message:
         stated = envelope.event_time if row.time is None else row.time
         event_time = envelope.received_at if stated is None else stated
         event_time = self.time_policy.judge(event_time, envelope.received_at, row.quality)
+        if before is not None and self.steps:
+            before.judge(self.product, envelope.device, self.steps, row, event_time)
         return Message(
             message_id=message_id(self.product, envelope.device, event_time, index, data),
-            domain=self.domain,
+            domain=row.domain or self.domain,
             product=self.product,
             device_id=envelope.device,
             event_time=event_time,

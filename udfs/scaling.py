@@ -28,9 +28,11 @@ class Scaling:
         return (exact(value) * self.divisor - self.shift) / self.multiplier
 
 
-def compile_scaling(scale: float | None, offset: float) -> Scaling | None:
-    """The scaling, None where the raw number is the value; `scale` must not be 0."""
-    factor, shift = exact(1 if scale is None else scale), exact(offset)
+def compile_scaling(
+    scale: float | None, offset: float, factor: Fraction = Fraction(1), shift: Fraction = Fraction(0)
+) -> Scaling | None:
+    """The scaling (raw * scale + offset) * factor + shift, None where the raw number is the value; scale is not 0."""
+    factor, shift = exact(1 if scale is None else scale) * factor, exact(offset) * factor + shift
     if factor == 1 and shift == 0:
         return None
     divisor = factor.denominator * shift.denominator

@@ -2,10 +2,11 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from udfs.model import DomainDocument, ProductDocument
+from udfs.model import ITEM, DomainDocument, ProductDocument
 
 DOCUMENTS: dict[str, type] = {"product.json": ProductDocument, "domain.json": DomainDocument}
 
@@ -23,8 +24,25 @@ def write_schemas(directory: Path) -> None:
 
 
 def _schema_text(model: type) -> str:
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(model)}
+    generated = msgspec.json.schema(model)
+    for definition in generated["$defs"].values():
+        if definition.get("properties", {}).pop(ITEM, None):
+            definition["required"].remove(ITEM)
+    _without_discriminators(generated)
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **generated}
     return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
+def _without_discriminators(node: Any) -> None:
+    """Items are told apart by their keys, which `anyOf` says already."""
+    if isinstance(node, dict):
+        if node.get("discriminator", {}).get("propertyName") == ITEM:
+            del node["discriminator"]
+        for child in node.values():
+            _without_discriminators(child)
+    elif isinstance(node, list):
+        for child in node:
+            _without_discriminators(child)
 
 
 if __name__ == "__main__":

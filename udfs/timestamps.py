@@ -1,9 +1,7 @@
 """Timestamps of payloads as epoch milliseconds, and back. A text without a zone is UTC."""
 
-import re
 from datetime import UTC, datetime
 
-_TWELVE_DIGITS = re.compile(r"[0-9]{12}\Z")
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last that a datetime holds
 
 
@@ -21,22 +19,6 @@ def parse_iso(text: str) -> int:
         raise ValueError("no ISO 8601 timestamp")
     moment = datetime.fromisoformat(text)
     return _epoch_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-def parse_yymmddhhmmss(text: str) -> int:
-    """Epoch ms of 12 digits, years 2000 to 2099, UTC; raises ValueError."""
-    if not _TWELVE_DIGITS.match(text):
-        raise ValueError("not 12 digits yymmddhhmmss")
-    year, *rest = (int(text[at : at + 2]) for at in range(0, 12, 2))
-    return _epoch_ms(datetime(2000 + year, *rest, tzinfo=UTC))  # type: ignore[arg-type,misc]
-
-
-def yymmddhhmmss_text(ms: int) -> str:
-    """The 12 digits of a time in 2000 to 2099; raises ValueError."""
-    moment = datetime.fromtimestamp(ms // 1000, UTC)
-    if not 2000 <= moment.year <= 2099:
-        raise ValueError(f"the year {moment.year} does not fit two digits")
-    return moment.strftime("%y%m%d%H%M%S")
 
 
 def _epoch_ms(moment: datetime) -> int:

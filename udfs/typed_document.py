@@ -12,6 +12,7 @@ import yaml
 
 from udfs.document import Place, Step, scalar_value, suggest
 from udfs.errors import SpecError, SpecErrors
+from udfs.model import ITEM, ITEM_KEYS
 
 T = TypeVar("T")
 _AT = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -63,7 +64,10 @@ class _Walk:
         types = {field.encode_name: field.type for field in kind.fields}
         if kind.tag_field is not None:
             types[kind.tag_field] = mi.AnyType()
-        built = {}
+        built: dict[str, Any] = {}
+        if kind.tag_field == ITEM:
+            del types[ITEM]
+            built[ITEM] = kind.tag
         for key, _ in place.node.value:
             if key.value in types:
                 built[key.value] = self.build(place / key.value, types[key.value])
@@ -120,6 +124,8 @@ class _Walk:
         only = next(iter(structs.values()))
         if only.tag_field is None:
             return only
+        if only.tag_field == ITEM:
+            return self._choose_item(place, structs)
         tag_place = place / only.tag_field
         if tag_place.node is place.node:
             self.errors.append(place.error(f"missing key `{only.tag_field}`"))
@@ -129,6 +135,16 @@ class _Walk:
             known = [str(name) for name in structs]
             hint = suggest(tag, known) or f": expected one of {', '.join(known)}"
             self.errors.append(tag_place.error(f"unknown {only.tag_field} `{tag}`{hint}"))
+            return mi.AnyType()
+        return structs[tag]
+
+    def _choose_item(self, place: Place, structs: dict[Any, mi.StructType]) -> mi.Type:
+        """Items say no kind: they are what the first of their telling keys says."""
+        keys = {key.value for key, _ in place.node.value}
+        tag = next((tag for tag in ITEM_KEYS if tag in keys), None)
+        if tag is None:
+            hint = next((text for key in keys if (text := suggest(key, ITEM_KEYS))), "")
+            self.errors.append(place.error(f"an item has one of the keys {', '.join(ITEM_KEYS)}{hint}"))
             return mi.AnyType()
         return structs[tag]
 

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from udfs.document import Place
 from udfs.errors import DecodeError, SpecError, SpecErrors
+from udfs.layouts.frame import Span
 from udfs.meaning import Field
 from udfs.row import Readings, Row
 
@@ -26,6 +27,12 @@ class Decoder(Protocol):
 
     def encode(self, readings: Sequence[Readings]) -> str:
         """The payload of these readings, one mapping a row; raises EncodeError."""
+
+    def payload_bytes(self, payload: str) -> bytes:
+        """The bytes that were on the wire; raises DecodeError."""
+
+    def explain(self, payload: str) -> list[Span]:
+        """What each part of the payload is; raises DecodeError."""
 
     def canonical(self, payload: str) -> str:
         """The payload without what the spec calls optional, as `encode` writes it."""
@@ -69,11 +76,16 @@ def refuse_repeated_names(names: Iterable[str], place: Place) -> None:
 
 def compile_each(items: Iterable[T], place: Place, compile_one: Callable[[T, Place], R]) -> list[R]:
     """Every item compiled at its own place; raises SpecErrors with the faults of all of them."""
+    return compile_placed([(item, place / index) for index, item in enumerate(items)], compile_one)
+
+
+def compile_placed(items: Iterable[tuple[T, Place]], compile_one: Callable[[T, Place], R]) -> list[R]:
+    """As `compile_each` for items that know their places."""
     compiled: list[R] = []
     errors: list[SpecError] = []
-    for index, item in enumerate(items):
+    for item, place in items:
         try:
-            compiled.append(compile_one(item, place / index))
+            compiled.append(compile_one(item, place))
         except SpecErrors as several:
             errors.extend(several.errors)
         except SpecError as error:

@@ -1,251 +1,258 @@
-"""A block: fields at fixed places in a known number of bytes. A whole length payload is one, so is a key's value.
+"""A block: values at places that are known beforehand, read at once.
 
-Whole numbers of the block's byte order are read by one precompiled struct.Struct; everything else (24-bit numbers, bit
-slices, the other byte order, overlaps) comes out of the block seen as one big integer.
+A whole fixed payload is one block, so is most keys' value. The reader is generated as Python source, one line a plain
+number: whole numbers come from one precompiled struct, bit slices and odd widths out of the block seen as one big
+integer, scale and range stand inline, and everything with a meaning of its own is a call. docs/decisions/0010 has the
+measurement. The source holds nothing of a spec but numbers and names that were checked.
 """
 
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from operator import itemgetter
+from math import inf
 from typing import Any
 
-from udfs.bits import ByteBits, Piece, byte_bits, compile_take, parse_bits, pieces_of, place
+from udfs.bits import pieces_of, place
 from udfs.document import Place
 from udfs.errors import DecodeError, EncodeError
-from udfs.layouts.base import compile_each, refuse_repeated_names
-from udfs.meaning import Field, Scope, compile_meaning
-from udfs.model import BinaryField, ByteOrder
-from udfs.row import Readings, Row
-from udfs.text_values import check_text
+from udfs.layouts.base import compile_placed
+from udfs.layouts.frame import Draft, Frame
+from udfs.layouts.hidden import raw_value
+from udfs.layouts.slots import Cursor, Order, Slot
+from udfs.meaning import Field, Number, Scope
+from udfs.model import Value
+from udfs.named_by_value import compile_field
+from udfs.row import Row
 
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
-_DEFAULT_LENGTH = {"bool": 1, "unix_s": 4, "unix_ms": 8}
-_BIT_TYPES = ("unsigned", "signed", "bool", "unix_s", "unix_ms")
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A field and the bits it stands in; `at` and `length` are set where these are whole bytes in a row."""
-
-    spec: BinaryField
-    slices: list[ByteBits]
-    signed: bool
-    little: bool
-    at: int | None
-    length: int
-
-    @property
-    def end(self) -> int:
-        return max(bits.byte for bits in self.slices) + 1
-
-    @property
-    def offset(self) -> int:
-        return min(bits.byte for bits in self.slices)
+Reader = Callable[[bytes, int, Row], None]
 
 
 @dataclass(frozen=True)
 class Block:
-    """A compiled block of `size` bytes."""
+    """A compiled block. `begin` is where its first value may stand; places count from the frame's base where
+    `anchored`, else from where reading has got to. `end` is what it needs, `after` where the next item stands."""
 
-    size: int
+    slots: tuple[Slot, ...]
     fields: tuple[Field, ...]
-    read: Callable[[bytes, int, Row], None]
-    write: Callable[[Readings], bytes]
-    ends: tuple[tuple[int, str], ...]
+    anchored: bool
+    begin: int
+    after: int
+    end: int
+    reader: Reader
+
+    greedy = False
+
+    @property
+    def size(self) -> int | None:
+        return self.after - self.begin
+
+    def read(self, data: bytes, at: int, frame: Frame) -> int:
+        start = frame.base if self.anchored else at
+        if start + self.end > frame.end:
+            raise self.truncated(frame.end - start, frame.end)
+        self.reader(data, start, frame.row)
+        if frame.trace is not None:
+            self.trace(start, frame)
+        return start + self.after
+
+    def truncated(self, available: int, offset: int) -> DecodeError:
+        """The fault of a block of which only `available` bytes are there; the payload ends at `offset`."""
+        field = self.field_beyond(available)
+        message = f"{field} needs {self.end} bytes, {max(available, 0)} are there"
+        return DecodeError("truncated", message, field=field, byte_offset=offset)
 
     def field_beyond(self, length: int) -> str:
         """The first field that `length` bytes are too few for."""
-        return next((name for end, name in self.ends if end > length), "")
+        ends = sorted((slot.end, slot.spec.name) for slot in self.slots)
+        return next((name for end, name in ends if end > length), "")
+
+    def trace(self, start: int, frame: Frame) -> None:
+        """Notes every value's place."""
+        for slot, field in zip(self.slots, self.fields, strict=True):
+            known = field if field.bound is None else field.bound(frame.row.values)
+            bits = None if slot.at is not None else _bits_text(slot)
+            frame.note_field(known, start + slot.offset, start + slot.end, bits)
+
+    def write(self, draft: Draft) -> None:
+        start = draft.base if self.anchored else len(draft.out)
+        draft.out.extend(bytes(max(0, start + self.end - len(draft.out))))
+        whole = 0
+        for slot, field in zip(self.slots, self.fields, strict=True):
+            raw = raw_value(field, slot.spec, draft)
+            if raw is not None:
+                whole |= place(_fit(raw, slot, field.name), pieces_of(slot.slices, self.end))
+            elif not self._overlaps(slot):
+                raise EncodeError("the reading is missing, and the bytes have no value for absent", field=field.name)
+        standing = int.from_bytes(draft.out[start : start + self.end], "big")
+        draft.out[start : start + self.end] = (standing | whole).to_bytes(self.end, "big")
+
+    def _overlaps(self, slot: Slot) -> bool:
+        """Whether another value stands in some of the same bits, and may tell them."""
+        return any(other is not slot and slot.bits & other.bits for other in self.slots)
 
 
-def compile_block(fields: list[BinaryField], size: int | None, order: ByteOrder, at: Place, scope: Scope) -> Block:
-    """The block of these fields at the document's place `at`; raises SpecErrors."""
-    refuse_repeated_names([spec.name for spec in fields], at / "fields")
-    slots = _lay_out(fields, order, at / "fields")
-    needed = max(slot.end for slot in slots)
-    if size is not None and needed > size:
-        late = next(index for index, slot in enumerate(slots) if slot.end > size)
-        raise (at / "fields" / late).error(f"{fields[late].name} ends at byte {slots[late].end}, the size is {size}")
-    size = needed if size is None else size
-    compiled = compile_each(fields, at / "fields", lambda spec, where: _compile_field(spec, where, scope))
-    ends = sorted((slot.end, spec.name) for slot, spec in zip(slots, fields, strict=True))
-    read, write = _reader(slots, compiled, size, order), _writer(slots, compiled, size)
-    return Block(size, tuple(compiled), read, write, tuple(ends))
+def compile_block(
+    specs: list[tuple[Value, Place]], begin: int | None, order: Order, scope: Scope, reserved: int = 0
+) -> Block:
+    """The block of these values; `begin` counts from the base, None where only reading tells. Raises SpecErrors."""
+    cursor = Cursor(begin or 0, order)
+    slots = compile_placed(specs, cursor.lay_out)
+    fields = compile_placed(specs, lambda spec, place: _compile_field(spec, place, scope))
+    end = max(max(slot.end for slot in slots), reserved)
+    anchored = begin is not None or any(_is_placed(spec) for spec, _ in specs)
+    reader = _compile_reader(slots, fields, end, order)
+    return Block(tuple(slots), tuple(fields), anchored, begin or 0, cursor.byte, end, reader)
 
 
-def _lay_out(fields: list[BinaryField], order: ByteOrder, at: Place) -> list[Slot]:
-    cursor = 0
-
-    def lay_out(spec: BinaryField, where: Place) -> Slot:
-        nonlocal cursor
-        slot = _bit_slot(spec, where) if spec.bits is not None else _byte_slot(spec, cursor, order, where)
-        cursor = slot.end
-        return slot
-
-    return compile_each(fields, at, lay_out)
+def _is_placed(spec: Value) -> bool:
+    return spec.at is not None or isinstance(spec.bits, str)
 
 
-def _bit_slot(spec: BinaryField, where: Place) -> Slot:
-    kind = spec.type or "unsigned"
-    if kind not in _BIT_TYPES:
-        raise (where / "type").error(f"a bit slice has type {', '.join(_BIT_TYPES)}, not {kind}")
-    if spec.at is not None or spec.length is not None or spec.byte_order is not None:
-        raise where.error("`bits` says where the value stands: leave out at, length and byte_order")
-    try:
-        slices = parse_bits(spec.bits or "")
-    except ValueError as fault:
-        raise (where / "bits").error(str(fault)) from None
-    return Slot(spec, slices, kind == "signed", False, None, 0)
+def _compile_field(spec: Value, place: Place, scope: Scope) -> Field:
+    if spec.digits is not None and spec.type != "digits":
+        raise place.error("`digits` is for numbers written as text")
+    if spec.decimals is not None:
+        raise place.error("`decimals` is for numbers written as text")
+    return compile_field(spec.name, spec, place, scope)
 
 
-def _byte_slot(spec: BinaryField, cursor: int, order: ByteOrder, where: Place) -> Slot:
-    if spec.type is None:
-        raise where.error("missing key `type`, for example u16, or `bits`")
-    length = _length(spec, where)
-    start = cursor if spec.at is None else spec.at
-    little = (spec.byte_order or order) == "little"
-    slices = byte_bits(start, length, little and spec.type != "text")
-    return Slot(spec, slices, spec.type[0] == "i" and spec.type[1:].isdigit(), little, start, length)
-
-
-def _length(spec: BinaryField, where: Place) -> int:
-    kind = spec.type or ""
-    if kind[1:].isdigit():
-        if spec.length is not None:
-            raise (where / "length").error(f"type {kind} has its own length")
-        return int(kind[1:]) // 8
-    if kind == "text" and spec.length is None:
-        raise where.error("a text in bytes needs its `length`")
-    if kind not in ("text", *_DEFAULT_LENGTH):
-        raise (where / "type").error(f"type {kind} is written as text, bytes need u8, i16, text and the like")
-    return spec.length or _DEFAULT_LENGTH[kind]
-
-
-def _compile_field(spec: BinaryField, where: Place, scope: Scope) -> Field:
-    if spec.digits is not None or spec.decimals is not None:
-        raise where.error("`digits` and `decimals` are for numbers written as text")
-    return compile_meaning(spec.name, spec, where, scope)
-
-
-def _reader(slots: list[Slot], fields: list[Field], size: int, order: ByteOrder) -> Callable[[bytes, int, Row], None]:
-    direct = _direct(slots, order)
-    unpack_from = struct.Struct(_format([slots[index] for index in direct], size, order)).unpack_from
-    sliced = [index for index in range(len(slots)) if index not in direct]
-    takes = [_take(slots[index], size) for index in sliced]
-    arrange = _arrangement([*direct, *sliced])
-    reads = tuple(
-        _read_text(field) if _is_text(slot) else field.read for slot, field in zip(slots, fields, strict=True)
+def _compile_reader(slots: list[Slot], fields: list[Field], size: int, order: Order) -> Reader:
+    """The generated function (data, start, row): it stores every reading, or raises DecodeError with its place."""
+    direct = _direct(slots)
+    names: dict[str, Any] = {"DecodeError": DecodeError, "from_bytes": int.from_bytes}
+    lines = ["measurements = row.measurements"]
+    if direct:
+        names["unpack_from"] = struct.Struct(_format(direct, size, order)).unpack_from
+        lines.append(f"({''.join(f'raw{slots.index(slot)}, ' for slot in direct)}) = unpack_from(data, start)")
+    if len(direct) < len(slots):
+        lines.append(f"whole = from_bytes(data[start:start + {size}], 'big')")
+    for index, (slot, field) in enumerate(zip(slots, fields, strict=True)):
+        raw = f"raw{index}" if slot in direct else _take_source(slot, size)
+        lines += _field_source(index, raw, slot, field, names)
+    names["places"] = {field.name: (slot.offset, slot.bit_offset) for slot, field in zip(slots, fields, strict=True)}
+    body = "".join(f"        {line}\n" for line in lines)
+    source = (
+        f"def read(data, start, row):\n    try:\n{body}"
+        "    except DecodeError as error:\n"
+        "        byte, bit = places.get(error.field, (0, None))\n"
+        "        error.byte_offset = start + byte\n"
+        "        error.bit_offset = None if bit is None else start * 8 + bit\n"
+        "        raise\n"
     )
-    offsets = {field.name: slot.offset for slot, field in zip(slots, fields, strict=True)}
+    exec(compile(source, "<block>", "exec"), names)  # noqa: S102 - the lines above are all there is in it
+    reader: Reader = names["read"]
+    return reader
 
-    if len(slots) == 1 and direct:
-        (store_one,) = reads
 
-        def read_one(data: bytes, start: int, row: Row) -> None:
-            try:
-                store_one(unpack_from(data, start)[0], row)
-            except DecodeError as error:
-                error.byte_offset = start + slots[0].offset
-                raise
+def _field_source(index: int, raw: str, slot: Slot, field: Field, names: dict[str, Any]) -> list[str]:
+    number = field.plain
+    if slot.codec is not None or not isinstance(number, Number) or number.absent:
+        names[f"read{index}"] = field.read if slot.codec is None else _read_coded(field, slot)
+        return [f"read{index}({raw}, row)"]
+    names[f"violated{index}"] = number.violated
+    limits, scaling = number.limits, number.scaling
+    value = f"{raw} + 0.0"
+    if scaling is not None:
+        times = "" if scaling.multiplier == 1 else f" * {scaling.multiplier}"
+        plus = "" if scaling.shift == 0 else f" + {scaling.shift}"
+        value = f"({raw}{times}{plus}) / {scaling.divisor}"
+    key = f"measurements[{field.name!r}]"
+    if limits.low == -inf and limits.high == inf:
+        return [f"{key} = {value}"]
+    below = "" if limits.low == -inf else f"{limits.low!r} <= "
+    above = "" if limits.high == inf else f" <= {limits.high!r}"
+    return [f"value = {value}", f"{key} = value if {below}value{above} else violated{index}(value, row)"]
 
-        return read_one
 
-    def read(data: bytes, start: int, row: Row) -> None:
-        raws = unpack_from(data, start)
-        if takes:
-            whole = int.from_bytes(data[start : start + size], "big")
-            raws += tuple([take(whole) for take in takes])
+def _read_coded(field: Field, slot: Slot) -> Callable[[bytes, Row], None]:
+    codec, store, name = slot.codec, field.read, field.name
+    assert codec is not None  # noqa: S101 - only called for slots with one
+
+    def read(data: bytes, row: Row) -> None:
         try:
-            for store, raw in zip(reads, arrange(raws), strict=True):
-                store(raw, row)
-        except DecodeError as error:
-            error.byte_offset = start + offsets[error.field]
-            raise
+            raw = codec.decode(data)
+        except ValueError as fault:
+            reason = str(fault) if not isinstance(fault, UnicodeDecodeError) else f"{data.hex()} is no text"
+            raise DecodeError("bad_value", f"{name}: {reason}", field=name) from None
+        store(raw, row)
 
     return read
 
 
-def _direct(slots: list[Slot], order: ByteOrder) -> list[int]:
-    """The fields that one struct can read, by offset, none overlapping."""
-    chosen: list[int] = []
+def _direct(slots: list[Slot]) -> list[Slot]:
+    """The slots that one struct can read, by offset, none overlapping."""
+    chosen: list[Slot] = []
     end = 0
-    for index in sorted(range(len(slots)), key=lambda index: slots[index].at or 0):
-        slot = slots[index]
-        fits = slot.length in _CODES and (slot.length == 1 or slot.little == (order == "little"))
-        if slot.at is not None and slot.at >= end and (fits or _is_text(slot)):
-            chosen.append(index)
+    for slot in sorted(slots, key=lambda slot: slot.at or 0):
+        plain = slot.codec is not None or slot.length in _CODES
+        if slot.at is not None and slot.at >= end and plain:
+            chosen.append(slot)
             end = slot.at + slot.length
+    little = {slot.little for slot in chosen if slot.codec is None and slot.length > 1}
+    if len(little) > 1:
+        chosen = [slot for slot in chosen if slot.codec is not None or slot.length == 1 or not slot.little]
     return chosen
 
 
-def _format(slots: list[Slot], size: int, order: ByteOrder) -> str:
-    text, cursor = "<" if order == "little" else ">", 0
-    for slot in slots:
+def _format(direct: list[Slot], size: int, order: Order) -> str:
+    little = any(slot.little for slot in direct if slot.codec is None and slot.length > 1)
+    text, cursor = "<" if little else ">", 0
+    for slot in direct:
         at = slot.at or 0
-        code = f"{slot.length}s" if _is_text(slot) else _CODES[slot.length]
+        code = f"{slot.length}s" if slot.codec is not None else _CODES[slot.length]
         text += f"{at - cursor}x" + (code.lower() if slot.signed else code)
         cursor = at + slot.length
     return f"{text}{size - cursor}x"
 
 
-def _arrangement(order: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    if order == list(range(len(order))):
-        return lambda raws: raws
-    return itemgetter(*[order.index(index) for index in range(len(order))])
+def _take_source(slot: Slot, size: int) -> str:
+    """The expression that takes the slot out of `whole`."""
+    pieces = pieces_of(slot.slices, size)
+    parts, behind = [], sum(piece.width for piece in pieces)
+    width = behind
+    for piece in pieces:
+        behind -= piece.width
+        part = f"(whole >> {piece.shift} & {(1 << piece.width) - 1})"
+        parts.append(f"{part} << {behind}" if behind else part)
+    raw = parts[0] if len(parts) == 1 else f"({' | '.join(parts)})"
+    half = 1 << (width - 1)
+    if slot.codec is not None:
+        return f"({raw}).to_bytes({slot.length}, 'big')"
+    if slot.spec.type == "sign_magnitude":
+        return f"(-({raw} & {half - 1}) if {raw} & {half} else {raw})"
+    return f"(({raw} ^ {half}) - {half})" if slot.signed else raw
 
 
-def _take(slot: Slot, size: int) -> Callable[[int], Any]:
-    take = compile_take(pieces_of(slot.slices, size), slot.signed)
-    if not _is_text(slot):
-        return take
-    return lambda whole: take(whole).to_bytes(slot.length, "big")
-
-
-def _is_text(slot: Slot) -> bool:
-    return slot.spec.type == "text"
-
-
-def _read_text(field: Field) -> Callable[[bytes, Row], None]:
-    def read(raw: bytes, row: Row) -> None:
-        try:
-            text = check_text(raw.rstrip(b"\0").decode("ascii"))
-        except ValueError:
-            raise DecodeError("bad_value", f"{field.name}: {raw.hex()} is no ASCII text", field=field.name) from None
-        field.read(text, row)
-
-    return read
-
-
-def _writer(slots: list[Slot], fields: list[Field], size: int) -> Callable[[Readings], bytes]:
-    plan = [(slot, field, pieces_of(slot.slices, size)) for slot, field in zip(slots, fields, strict=True)]
-
-    def write(readings: Readings) -> bytes:
-        whole = 0
-        for slot, field, pieces in plan:
-            raw = field.write(readings)
-            if raw is None:
-                raise EncodeError("the reading is missing, and the bytes have no value for absent", field=field.name)
-            whole |= place(_fit(raw, slot, pieces, field.name), pieces)
-        return whole.to_bytes(size, "big")
-
-    return write
-
-
-def _fit(raw: Any, slot: Slot, pieces: tuple[Piece, ...], name: str) -> int:
-    width = sum(piece.width for piece in pieces)
-    if _is_text(slot):
-        return _text_number(str(raw), slot.length, name)
+def _fit(raw: Any, slot: Slot, name: str) -> int:
+    if slot.codec is not None:
+        return _coded(raw, slot, name)
+    width = slot.width
     number = round(raw) if isinstance(raw, float | Fraction) else int(raw)
     low, high = (-(1 << width - 1), (1 << width - 1) - 1) if slot.signed else (0, (1 << width) - 1)
     if not low <= number <= high:
         raise EncodeError(f"the raw value {number} does not fit {width} bits ({low} to {high})", field=name)
+    if slot.spec.type == "sign_magnitude" and number < 0:
+        return (1 << width - 1) - number
     return number & ((1 << width) - 1)
 
 
-def _text_number(text: str, length: int, name: str) -> int:
-    data = text.encode("ascii", "replace")
-    if len(data) > length or not text.isascii():
-        raise EncodeError(f"{text!r} is no ASCII text of at most {length} characters", field=name)
-    return int.from_bytes(data.ljust(length, b"\0"), "big")
+def _coded(raw: Any, slot: Slot, name: str) -> int:
+    assert slot.codec is not None  # noqa: S101 - only called for slots with one
+    try:
+        data = slot.codec.encode(raw)
+    except ValueError as fault:
+        raise EncodeError(str(fault), field=name) from None
+    if len(data) != slot.length:
+        raise EncodeError(f"{raw!r} gives {len(data)} bytes, not {slot.length}", field=name)
+    return int.from_bytes(data, "big")
+
+
+def _bits_text(slot: Slot) -> str:
+    return " ".join(
+        f"{bits.byte - slot.offset}[{bits.high}:{bits.low}]"
+        if bits.high != bits.low
+        else f"{bits.byte - slot.offset}[{bits.high}]"
+        for bits in slot.slices
+    )

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from udfs.document import Place, suggest
 from udfs.errors import DecodeError, EncodeError
-from udfs.layouts.base import byte_view, compile_each, from_view, refuse_repeated_names
+from udfs.layouts.base import byte_view, compile_each, from_view, refuse_repeated_names, utf8
+from udfs.layouts.frame import Span
 from udfs.meaning import Scope
 from udfs.model import CsvField, CsvLayout
 from udfs.row import Readings, Row
@@ -27,7 +28,7 @@ class CsvDecoder:
         _check_signs(layout, at)
         refuse_repeated_names([spec.name for spec in layout.fields], at / "fields")
         self._layout = layout
-        self._texts = compile_each(layout.fields, at / "fields", _compiler(scope, layout.decimal))
+        self._texts = compile_each(layout.fields, at / "fields", _compiler(scope.of_record(), layout.decimal))
         self.fields = tuple(text.field for text in self._texts)
         self._columns = [spec.column or spec.name for spec in layout.fields]
         self._split = _splitter(layout.delimiter, layout.quote)
@@ -48,6 +49,15 @@ class CsvDecoder:
 
     def canonical(self, payload: str) -> str:
         return payload
+
+    def payload_bytes(self, payload: str) -> bytes:
+        return utf8(payload)
+
+    def explain(self, payload: str) -> list[Span]:
+        """Where each cell stands and what it is."""
+        lines = self._split(byte_view(payload))
+        texts = self._order(lines.pop(0) if lines else []) if self._layout.header else self._texts
+        return [_span(cell, text) for cells in lines for cell, text in zip(cells, texts, strict=False)]
 
     def _order(self, header: list[Cell]) -> list[TextField]:
         """The fields in the order of the header's columns."""
@@ -134,6 +144,12 @@ def _read_row(number: int, cells: list[Cell], texts: list[TextField]) -> Row:
 def _at_cell(reason: str, message: str, number: int, cell: Cell, text: TextField) -> DecodeError:
     path = f"rows[{number}].{text.field.name}"
     return DecodeError(reason, f"row {number + 1}: {message}", field=path, byte_offset=cell.offset)
+
+
+def _span(cell: Cell, text: TextField) -> Span:
+    column = text.field.columns[0] if text.field.columns else None
+    unit, doc = (column.unit, column.doc) if column else ("", "")
+    return Span(cell.offset, cell.offset + len(cell.text), None, "field", text.field.name, _plain(cell), unit, doc)
 
 
 def _plain(cell: Cell) -> str:

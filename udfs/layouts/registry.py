@@ -3,24 +3,27 @@
 from udfs.document import Place
 from udfs.layouts.base import Decoder
 from udfs.layouts.csv_rows import CsvDecoder
-from udfs.layouts.hybrid import HybridDecoder
+from udfs.layouts.frame_decoder import FrameDecoder
 from udfs.layouts.json_path import JsonDecoder
-from udfs.layouts.key_value import KeyValueDecoder
-from udfs.layouts.length import LengthDecoder
 from udfs.meaning import Scope
-from udfs.model import CsvLayout, HybridLayout, JsonLayout, KeyValueLayout, Layout, LengthLayout
+from udfs.model import CsvLayout, HybridLayout, JsonLayout, KeyValueLayout, LengthLayout, PayloadLayout
 
-FORMATS = {LengthLayout: "hex", KeyValueLayout: "hex", HybridLayout: "text", JsonLayout: "json", CsvLayout: "csv"}
+FORMATS = {
+    LengthLayout: ("hex",),
+    KeyValueLayout: ("hex", "text"),
+    HybridLayout: ("text", "hex"),
+    JsonLayout: ("json",),
+    CsvLayout: ("csv",),
+}
 
 
-def compile_layout(layout: Layout, at: Place, scope: Scope) -> Decoder:
+def compile_layout(layout: PayloadLayout, at: Place, scope: Scope, payload_format: str) -> Decoder:
     """The decoder of a layout that stands at the document's place `at`; raises SpecError or SpecErrors."""
-    if isinstance(layout, LengthLayout):
-        return LengthDecoder(layout, at, scope)
-    if isinstance(layout, KeyValueLayout):
-        return KeyValueDecoder(layout, at, scope)
-    if isinstance(layout, HybridLayout):
-        return HybridDecoder(layout, at, scope)
+    formats = FORMATS[type(layout)]
+    if payload_format not in formats:
+        raise at.error(f"this layout reads format {' or '.join(formats)}, not {payload_format}")
     if isinstance(layout, JsonLayout):
         return JsonDecoder(layout, at, scope)
-    return CsvDecoder(layout, at, scope)
+    if isinstance(layout, CsvLayout):
+        return CsvDecoder(layout, at, scope)
+    return FrameDecoder(layout, at, scope, is_text=payload_format == "text")

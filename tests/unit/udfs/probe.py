@@ -4,6 +4,7 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 from udfs.catalog import compile_catalog
+from udfs.layouts.base import Decoder
 from udfs.product import ProductSpec
 
 ROOT = Path(__file__).parents[3]
@@ -22,6 +23,12 @@ format: {format}
 examples: [{{payload: "", error: truncated}}]
 """
 _FORMATS = {"length": "hex", "key_value": "hex", "hybrid": "text", "json": "json", "csv": "csv"}
+
+
+def decoder_of(product: ProductSpec) -> Decoder:
+    """The decoder of a product with one layout."""
+    (route,) = product.routes
+    return route.decoder
 
 
 def compile_probe(layout: str, extra: str = "") -> ProductSpec:

@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from probe import ROOT
+from probe import ROOT, decoder_of
 
 from udfs.catalog import compile_catalog, read_specs
 from udfs.errors import REASONS, DecodeError
@@ -61,13 +61,13 @@ def test_decoding_raises_nothing_but_decode_error(name: str, data: st.DataObject
 @given(st.binary(min_size=9, max_size=9))
 def test_every_nine_bytes_of_the_fixed_layout_come_back(data: bytes) -> None:
     product = CATALOG.products["talkpool-oy1700"]
-    (row,) = product.decoder.decode(data.hex())
+    (row,) = decoder_of(product).decode(data.hex())
     assert product.encode([row.readings()]) == data.hex()
 
 
 def round_trip(name: str, rows: list[dict[str, float | str]]) -> None:
     product = CATALOG.products[name]
-    decoded = product.decoder.decode(product.encode(rows))
+    decoded = decoder_of(product).decode(product.encode(rows))
     assert [row.readings() for row in decoded] == rows
 
 
@@ -153,5 +153,5 @@ def test_a_flipped_character_never_passes_the_checksum_unseen(data: st.DataObjec
     at = data.draw(st.integers(0, len(payload) - 4))
     other = data.draw(st.characters(min_codepoint=32, max_codepoint=126).filter(lambda sign: sign != payload[at]))
     with suppress(DecodeError):
-        product.decoder.decode(payload[:at] + other + payload[at + 1 :])
+        decoder_of(product).decode(payload[:at] + other + payload[at + 1 :])
         raise AssertionError(f"{other!r} at {at} was taken")

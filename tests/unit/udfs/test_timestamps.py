@@ -1,6 +1,6 @@
 import pytest
 
-from udfs.timestamps import iso_text, parse_iso, parse_yymmddhhmmss, yymmddhhmmss_text
+from udfs.timestamps import iso_text, parse_iso
 
 
 @pytest.mark.parametrize(
@@ -15,21 +15,6 @@ from udfs.timestamps import iso_text, parse_iso, parse_yymmddhhmmss, yymmddhhmms
 def test_iso_texts_are_read_in_any_zone_and_written_in_utc(text: str, ms: int, written: str) -> None:
     assert parse_iso(text) == ms
     assert iso_text(ms) == written
-
-
-def test_twelve_digits_are_a_time_in_this_century() -> None:
-    assert iso_text(parse_yymmddhhmmss("991231235959")) == "2099-12-31T23:59:59Z"
-    assert yymmddhhmmss_text(parse_yymmddhhmmss("200916155923")) == "200916155923"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("991331235959", "month must be in 1..12")]
-    + [(text, "not 12 digits") for text in ("20091615592", "20091615592x", "²00916155923", "")],
-)
-def test_what_is_no_time_is_refused(text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        parse_yymmddhhmmss(text)
 
 
 @pytest.mark.parametrize("ms", [-1, 1 << 63])

@@ -1,7 +1,7 @@
 """CSV: several rows a payload, all of them or none."""
 
 import pytest
-from probe import compile_probe
+from probe import compile_probe, decoder_of
 
 from udfs.errors import DecodeError, SpecError
 
@@ -31,7 +31,7 @@ HEADER = "temperature;Door;note\n"
 )  # fmt: skip
 def test_rows_are_messages_and_come_back(layout: str, payload: str, rows: list[dict[str, object]]) -> None:
     product = compile_probe(layout)
-    decoded = [row.readings() for row in product.decoder.decode(payload)]
+    decoded = [row.readings() for row in decoder_of(product).decode(payload)]
     assert decoded == rows
     assert product.encode(decoded) == payload
 
@@ -41,7 +41,7 @@ def test_rows_are_messages_and_come_back(layout: str, payload: str, rows: list[d
     ['temperature;Door;note\r\n4,5;0;"x"\r\n', 'note;temperature;Door\n"x";4,5;0', "temperature;Door;note\n4,5;0;x"],
 )
 def test_line_ends_order_and_quotes_are_free(payload: str) -> None:
-    (row,) = compile_probe(SEMICOLON).decoder.decode(payload)
+    (row,) = decoder_of(compile_probe(SEMICOLON)).decode(payload)
     assert row.readings() == {"temperature": 4.5, "door": "closed", "note": "x"}
 
 
@@ -64,7 +64,7 @@ def test_line_ends_order_and_quotes_are_free(payload: str) -> None:
 )
 def test_a_bad_row_refuses_the_payload(payload: str, reason: str, field: str, offset: int, message: str) -> None:
     with pytest.raises(DecodeError) as caught:
-        compile_probe(SEMICOLON).decoder.decode(payload)
+        decoder_of(compile_probe(SEMICOLON)).decode(payload)
     error = caught.value
     assert (error.reason, error.field, error.byte_offset) == (reason, field, offset)
     assert message in error.message

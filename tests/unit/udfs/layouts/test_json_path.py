@@ -1,7 +1,7 @@
 """JSON: paths, arrays of messages, and the byte at which a value is wrong."""
 
 import pytest
-from probe import compile_probe
+from probe import compile_probe, decoder_of
 
 from udfs.errors import DecodeError, SpecError
 from udfs.json_position import locate
@@ -26,7 +26,7 @@ EACH = """
 def test_paths_lead_through_objects_and_arrays_and_back() -> None:
     product = compile_probe(FLAT)
     payload = '{"data":[{"t":21.5}],"meta":{"battery":3601,"state":"on"},"door":false,"at":"2026-01-05T08:00:00Z"}'
-    (row,) = product.decoder.decode(payload)
+    (row,) = decoder_of(product).decode(payload)
     assert row.readings() == {
         "temperature": 21.5,
         "battery": 3.601,
@@ -38,13 +38,13 @@ def test_paths_lead_through_objects_and_arrays_and_back() -> None:
 
 
 def test_missing_and_null_values_are_absent() -> None:
-    (row,) = compile_probe(FLAT).decoder.decode('{"data":[{"t":1}],"meta":null,"door":null,"other":[]}')
+    (row,) = decoder_of(compile_probe(FLAT)).decode('{"data":[{"t":1}],"meta":null,"door":null,"other":[]}')
     assert row.readings() == {"temperature": 1}
 
 
 def test_each_element_of_an_array_is_a_message() -> None:
     product = compile_probe(EACH)
-    rows = product.decoder.decode('{"readings":[1,2.5]}')
+    rows = decoder_of(product).decode('{"readings":[1,2.5]}')
     assert [row.measurements for row in rows] == [{"temperature": 1}, {"temperature": 2.5}]
     assert product.encode([{"temperature": 1}, {"temperature": 2.5}]) == '{"readings":[1,2.5]}'
 
@@ -70,7 +70,7 @@ def test_each_element_of_an_array_is_a_message() -> None:
 )
 def test_a_fault_has_reason_path_and_offset(payload: str, reason: str, field: str, offset: int | None) -> None:
     with pytest.raises(DecodeError) as caught:
-        compile_probe(FLAT).decoder.decode(payload)
+        decoder_of(compile_probe(FLAT)).decode(payload)
     error = caught.value
     assert (error.reason, error.field) == (reason, field)
     if reason != "bad_json":
@@ -80,7 +80,7 @@ def test_a_fault_has_reason_path_and_offset(payload: str, reason: str, field: st
 @pytest.mark.parametrize("payload", ['{"readings":[]}', '{"readings":{}}', "{}"])
 def test_an_array_without_elements_is_refused_since_nothing_may_vanish(payload: str) -> None:
     with pytest.raises(DecodeError, match="readings is no array with at least one element"):
-        compile_probe(EACH).decoder.decode(payload)
+        decoder_of(compile_probe(EACH)).decode(payload)
 
 
 @pytest.mark.parametrize("path", ["a..b", ".a", "a[x]", "a[1", "a]"])

@@ -1,7 +1,7 @@
 """Keys in any order: strict on what nobody knows, exact on where it stands."""
 
 import pytest
-from probe import compile_probe
+from probe import compile_probe, decoder_of
 
 from udfs.errors import DecodeError, EncodeError, SpecError
 from udfs.product import ProductSpec
@@ -34,7 +34,7 @@ def compile_weather(trailing: str = "reject") -> ProductSpec:
     ],
 )
 def test_keys_come_in_any_order_and_the_last_one_counts(payload: str, readings: dict[str, float]) -> None:
-    (row,) = compile_weather().decoder.decode(payload)
+    (row,) = decoder_of(compile_weather()).decode(payload)
     assert row.readings() == readings
 
 
@@ -58,21 +58,21 @@ def test_encoding_writes_the_keys_of_the_readings_in_the_specs_order() -> None:
 )
 def test_a_fault_has_reason_field_and_offset(payload: str, reason: str, field: str, offset: int) -> None:
     with pytest.raises(DecodeError) as caught:
-        compile_weather().decoder.decode(payload)
+        decoder_of(compile_weather()).decode(payload)
     assert (caught.value.reason, caught.value.field, caught.value.byte_offset) == (reason, field, offset)
 
 
 def test_half_a_key_at_the_end_may_pass_with_a_warning() -> None:
-    (row,) = compile_weather("warn").decoder.decode("0367340108")
+    (row,) = decoder_of(compile_weather("warn")).decode("0367340108")
     assert row.measurements == {"temperature": 30.8}
     assert row.quality == ["trailing_bytes: 1 byte at offset 4 (08)"]
-    assert compile_weather("ignore").decoder.decode("0367340108")[0].quality == []
+    assert decoder_of(compile_weather("ignore")).decode("0367340108")[0].quality == []
 
 
 @pytest.mark.parametrize(
     ("readings", "message"),
     [
-        ({"humidity": 1.0}, "humidity: no key holds this reading"),
+        ({"humidity": 1.0}, "humidity: no field holds this reading"),
         ({"rainfall": 1.0}, "rainfall_counter: the reading is missing"),
         ({}, "at least one reading"),
     ],

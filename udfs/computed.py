@@ -1,0 +1,75 @@
+"""Values made of others, and which fields the expressions of a spec ask for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from udfs.contract import evaluate, expression
+from udfs.document import Place
+from udfs.expression import Expression, ExpressionError, compile_expression
+from udfs.meaning import Field, Scope, compile_meaning
+from udfs.model import Computed, ProductDocument, Strict
+from udfs.named_by_value import names_in
+from udfs.row import Row
+
+BUILT_IN: Final = frozenset({"remaining", "size", "index", "key"})
+"""What reading itself knows: bytes left, bytes of the payload, element of a repeat, key that the spec does not list."""
+
+_EXPRESSIONS: Final = ("if_", "switch", "compute", "check", "equals", "skip", "size", "length", "repeat", "until")
+_WORDS: Final = ("rest", "end")
+
+
+@dataclass(frozen=True)
+class ComputedValue:
+    """A compiled computation."""
+
+    field: Field
+    compute: Expression
+
+    def add_to(self, row: Row) -> None:
+        """Puts the value into the record where all that it needs is there; raises DecodeError."""
+        value = evaluate(self.compute, row.values, self.field.name)
+        if value is not None:
+            self.field.read(value, row)
+
+
+def compile_computed(spec: Computed, place: Place, scope: Scope) -> ComputedValue:
+    """The computation at `place`; raises SpecError. Without a type, a unit makes it a measurement, else a text."""
+    if spec.type is None:
+        spec = msgspec.structs.replace(spec, type="decimal" if spec.unit is not None else "text")
+    field = compile_meaning(spec.name, spec, place, scope)
+    return ComputedValue(field, expression(spec.compute, place / "compute"))
+
+
+def names_asked(document: ProductDocument) -> frozenset[str]:
+    """The names in all expressions and in all names that hold values."""
+    names: set[str] = set()
+    for struct in _structs(document):
+        for key in _EXPRESSIONS:
+            text = getattr(struct, key, None)
+            if isinstance(text, str) and text not in _WORDS and not (key == "until" and not hasattr(struct, "repeat")):
+                names |= _names(text)
+        names |= set(names_in(str(getattr(struct, "name", ""))))
+    return frozenset(names)
+
+
+def _names(text: str) -> frozenset[str]:
+    try:
+        return compile_expression(text).names
+    except ExpressionError:
+        return frozenset()  # told with its place where it is compiled
+
+
+def _structs(node: Any) -> Iterator[Strict]:
+    if isinstance(node, Strict):
+        yield node
+        for name in node.__struct_fields__:
+            yield from _structs(getattr(node, name))
+    elif isinstance(node, list):
+        for child in node:
+            yield from _structs(child)
+    elif isinstance(node, dict):
+        for child in node.values():
+            yield from _structs(child)
