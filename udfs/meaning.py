@@ -152,9 +152,12 @@ def compile_meaning(name: str, spec: Meaning, place: Place, scope: Scope) -> Fie
     columns = () if spec.hidden else (Column(name, kind, unit, doc, domain or scope.main_domain),)
     _note_steps(name, spec, place, scope, kind)
     store = _store(name, spec, kind, kept, name == scope.time_field)
-    read = _reader(name, spec, place, convert, store, kept)
     special = kept or elsewhere is not None or spec.equals is not None or spec.pattern is not None
     plain: Number | Labels | None = None if special or isinstance(spec.absent, dict) else (number or labels)
+    if isinstance(plain, Number) and not spec.absent:
+        read = _read_number(name, plain)
+    else:
+        read = _reader(name, spec, place, convert, store, kept)
     return Field(
         name,
         _in_domain(read, elsewhere),
@@ -266,6 +269,26 @@ def _number(name: str, spec: Meaning, place: Place, scope: Scope, domain: str) -
         return value if scaling is None else scaling.invert(value)
 
     return (convert_whole if spec.hidden and scaling is None else convert), invert, number
+
+
+def _read_number(name: str, number: Number) -> Read:
+    """The reader of a number with nothing special: the most frequent field by far, with no call in between."""
+    scaling, violated = number.scaling, number.violated
+    low, high = number.limits.low, number.limits.high
+    if scaling is None:
+
+        def read_plain(raw: float, row: Row) -> None:
+            value = float(raw)
+            row.measurements[name] = value if low <= value <= high else violated(value, row)
+
+        return read_plain
+    multiplier, shift, divisor = scaling.multiplier, scaling.shift, scaling.divisor
+
+    def read_scaled(raw: float, row: Row) -> None:
+        value = (raw * multiplier + shift) / divisor if type(raw) is int else scaling.apply(raw)
+        row.measurements[name] = value if low <= value <= high else violated(value, row)
+
+    return read_scaled
 
 
 def _label(name: str, spec: Meaning, place: Place) -> tuple[Convert, Invert, Labels]:

@@ -45,7 +45,8 @@ class FrameDecoder:
             return [row]
         frame = Frame(self._completed(data))
         self._read(frame)
-        return [row for row in frame.rows if says_something(row)] or frame.rows[:1]
+        rows = frame.rows
+        return rows if len(rows) == 1 else [row for row in rows if says_something(row)] or rows[:1]
 
     def explain(self, payload: str) -> list[Span]:
         """What each part of the payload is, up to where it is refused."""

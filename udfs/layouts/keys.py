@@ -81,8 +81,15 @@ class KeyLoop:
         self.fields: tuple[Field, ...] = tuple(field for entry in values for field in entry.node.fields)
         self.greedy = count is None and stop is None
         self.entries: Mapping[Key, Entry] = self._entries
+        blocks = {key: entry.block for key, entry in self._entries.items() if entry.block is not None}
+        is_plain = form.until is None and count is None and stop is None
+        self._plain = {key: (block.end, block.reader) for key, block in blocks.items()} if is_plain else {}
 
     def read(self, data: bytes, at: int, frame: Frame) -> int:
+        if self._plain and frame.trace is None:
+            at = self._read_plain(data, at, frame)
+            if at == frame.end:
+                return at
         times = whole_number(self._count, frame, at) if isinstance(self._count, Expression) else self._count
         entries, key_size, number = self._entries, self._form.size, 0
         while (number < times if times is not None else at < frame.end) and not self._stops(data, at):
@@ -98,6 +105,22 @@ class KeyLoop:
                 raise self._unknown(data[at : min(begin, frame.end)], at)
             at = self._value(entry, key, data, at, begin, frame)
             number += 1
+        return at
+
+    def _read_plain(self, data: bytes, at: int, frame: Frame) -> int:
+        """Reads keys whose values are blocks, up to the first that is anything else; gives where that stands."""
+        known, key_size, end, row = self._plain, self._form.size, frame.end, frame.row
+        while at < end:
+            begin = at + key_size
+            value = known.get(data[at:begin])
+            if value is None:
+                return at
+            size, read = value
+            after = begin + size
+            if after > end:
+                return at
+            read(data, begin, row)
+            at = after
         return at
 
     def _value(self, entry: Entry, key: Key, data: bytes, at: int, begin: int, frame: Frame) -> int:
