@@ -81,7 +81,7 @@ class Fleet:
         envelope: dict[str, object] = {
             "product": device.product,
             "device": device.device_id,
-            "protocol": PROTOCOLS[device.product],
+            "protocol": PROTOCOLS.get(device.product, "tcp"),
             "received_at": received_at,
             "payload": payload,
         }
@@ -105,8 +105,8 @@ class Fleet:
         """Every example of the specs, each from an unregistered device of its own; the spec says what comes out."""
         return [
             self._example(product, number, now)
-            for product in PROTOCOLS
-            for number in range(len(self.catalog.products[product].document.examples))
+            for product, spec in self.catalog.products.items()
+            for number in range(len(spec.document.examples))
         ]
 
     def _example(self, product: str, number: int, now: int) -> Line:
@@ -114,6 +114,9 @@ class Fleet:
         device = Device(f"{product}-example-{number:02d}", product, 0, "", "", registered=False)
         # An example that fails by its clock brings the clock of its gateway along.
         received_at = parse_iso(example.received_at) if example.received_at else now
-        data = msgspec.json.encode(self.sealed(device, example.payload, received_at, None))
+        envelope = self.sealed(device, example.payload, received_at, None)
+        circumstances = {"port": example.port, "firmware": example.firmware}
+        envelope |= {name: value for name, value in circumstances.items() if value is not None}
+        data = msgspec.json.encode(envelope)
         messages = len(example.expect) if isinstance(example.expect, list) else 1
         return Line(device.device_id, data, messages, dead=example.error, registered=False)
