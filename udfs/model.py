@@ -12,7 +12,7 @@ Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$", description="snake_case
 NameTemplate = Annotated[
     str,
     Meta(
-        pattern=r"^([a-z]|\{[a-z][a-z0-9_]*\})([a-z0-9_]|\{[a-z][a-z0-9_]*\})*$",
+        pattern=r"^[a-z{][a-z0-9_{}]*$",
         description="snake_case name; `{field}` holds another field, `{index}` an element, `{key}` an unlisted key",
     ),
 ]

@@ -28,8 +28,10 @@ def names_in(template: str) -> list[str]:
 
 def compile_field(name: str, spec: Meaning, place: Place, scope: Scope) -> Field:
     """The field `name`, which may hold values; raises SpecError."""
-    if "{" not in name:
+    if "{" not in name and "}" not in name:
         return compile_meaning(name, spec, place, scope)
+    if "{" in _VALUE.sub("", name) or "}" in _VALUE.sub("", name):
+        raise (place / "name").error(f"the braces of `{name}` do not hold a field's name each")
     return _named_by_value(name, lambda actual: compile_meaning(actual, spec, place, scope), scope)
 
 

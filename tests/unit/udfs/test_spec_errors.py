@@ -40,7 +40,7 @@ EXPECTED = {
         "1:1: missing key `title`",
     ],
     "name_in_capitals": [
-        r"9:14: layout.fields[0].name: expected a text matching regex '^([a-z]|\\\\{[a-z][a-z0-9_]*\\\\})([a-z0-9_]|\\\\{[a-z][a-z0-9_]*\\\\})*$'",
+        "9:14: layout.fields[0].name: expected a text matching regex '^[a-z{][a-z0-9_{}]*$'",
     ],
     "other_file_name": [
         "1:10: product: `prober` stands in the file probe.yaml: both names must be the same",
