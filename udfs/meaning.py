@@ -139,6 +139,7 @@ def compile_meaning(name: str, spec: Meaning, place: Place, scope: Scope) -> Fie
         convert, invert, typed = *_timestamp(name, TIMESTAMPS[spec.type]), _typed_time
     elif spec.type == "bool":
         convert, invert, typed = lambda raw, row: bool(raw), lambda reading: _truth(name, reading), _typed_truth
+        labels = Labels({0: "false"}, "true")
     elif spec.type in _TEXTS:
         convert, invert = _text(name, spec, place)
     else:

@@ -54,6 +54,19 @@ class ProductSpec:
             self._complete(error, envelope.payload)
             raise
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a message needs nothing but its payload's values: engines may read many payloads at once."""
+        return not (self.computed or self.checks or self.steps)
+
+    def decoder_or_none(self, envelope: Envelope) -> Decoder | None:
+        """As `decoder`, None where the payload has no layout or the envelope states another format."""
+        try:
+            self._check_format(envelope.format)
+            return self.decoder(envelope)
+        except DecodeError:
+            return None
+
     def decoder(self, envelope: Envelope) -> Decoder:
         """The decoder of the layout that the envelope's payload has; raises DecodeError unknown_layout."""
         return self.routes.decoder(

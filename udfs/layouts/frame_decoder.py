@@ -30,7 +30,7 @@ class FrameDecoder:
         self.size = layout.size if isinstance(layout, LengthLayout) else None
         self.block = _only_block(self.root)
         self._derivations = scope.derivations
-        self._is_text = is_text
+        self.is_text = is_text
         separator = layout.separator if isinstance(layout, HybridLayout) else None
         self._separator = None if separator is None else separator.encode()
         completed_by = layout.completed_by if isinstance(layout, HybridLayout) else None
@@ -66,15 +66,15 @@ class FrameDecoder:
         if not draft.out:
             raise EncodeError("a payload needs at least one reading")
         data = bytes(draft.out)
-        return data.decode("utf-8") if self._is_text else data.hex()
+        return data.decode("utf-8") if self.is_text else data.hex()
 
     def canonical(self, payload: str) -> str:
         data = self._completed(self.payload_bytes(payload))
-        return data.decode("utf-8") if self._is_text else data.hex()
+        return data.decode("utf-8") if self.is_text else data.hex()
 
     def payload_bytes(self, payload: str) -> bytes:
         """The payload's bytes; raises DecodeError bad_hex, or bad_value for what is no text."""
-        return utf8(payload) if self._is_text else parse_hex(payload)
+        return utf8(payload) if self.is_text else parse_hex(payload)
 
     def _completed(self, data: bytes) -> bytes:
         return data + self._ending if data and not data.endswith(self._ending) else data

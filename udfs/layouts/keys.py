@@ -83,7 +83,8 @@ class KeyLoop:
         self.entries: Mapping[Key, Entry] = self._entries
         blocks = {key: entry.block for key, entry in self._entries.items() if entry.block is not None}
         is_plain = form.until is None and count is None and stop is None
-        self._plain = {key: (block.end, block.reader) for key, block in blocks.items()} if is_plain else {}
+        self.blocks: Mapping[Key, Block] = blocks if is_plain else {}
+        self._plain = {key: (block.end, block.reader) for key, block in self.blocks.items()}
 
     def read(self, data: bytes, at: int, frame: Frame) -> int:
         if self._plain and frame.trace is None:
