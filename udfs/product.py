@@ -81,6 +81,8 @@ class ProductSpec:
             for check in self.checks:
                 check.judge(row)
         data = payload_bytes(envelope.payload, self.format)
+        if len(rows) == 1 and rows[0].others is None:
+            return [self._message(envelope, rows[0], 0, data, before)]
         parts = [part for row in rows for part in row.messages()]
         return [self._message(envelope, row, index, data, before) for index, row in enumerate(parts)]
 

@@ -29,6 +29,7 @@ class FrameDecoder:
         self.trailing: Trailing = layout.trailing
         self.size = layout.size if isinstance(layout, LengthLayout) else None
         self.block = _only_block(self.root)
+        self._loop = self.root if isinstance(self.root, KeyLoop) and self.root.blocks else None
         self._derivations = scope.derivations
         self.is_text = is_text
         separator = layout.separator if isinstance(layout, HybridLayout) else None
@@ -43,6 +44,10 @@ class FrameDecoder:
             row = Row()
             block.reader(data, 0, row)
             return [row]
+        if self._loop is not None and data:
+            row = Row()
+            if self._loop.read_plain(data, 0, len(data), row) == len(data):
+                return [row]
         frame = Frame(self._completed(data))
         self._read(frame)
         rows = frame.rows

@@ -12,6 +12,7 @@ from udfs.layouts.part import whole_number
 from udfs.layouts.structure import Extent, read_within, write_within
 from udfs.meaning import Field
 from udfs.named_by_value import names_in, values_in
+from udfs.row import Row
 
 Key = bytes
 _UNLISTED = "key"
@@ -88,7 +89,7 @@ class KeyLoop:
 
     def read(self, data: bytes, at: int, frame: Frame) -> int:
         if self._plain and frame.trace is None:
-            at = self._read_plain(data, at, frame)
+            at = self.read_plain(data, at, frame.end, frame.row)
             if at == frame.end:
                 return at
         times = whole_number(self._count, frame, at) if isinstance(self._count, Expression) else self._count
@@ -108,9 +109,9 @@ class KeyLoop:
             number += 1
         return at
 
-    def _read_plain(self, data: bytes, at: int, frame: Frame) -> int:
+    def read_plain(self, data: bytes, at: int, end: int, row: Row) -> int:
         """Reads keys whose values are blocks, up to the first that is anything else; gives where that stands."""
-        known, key_size, end, row = self._plain, self._form.size, frame.end, frame.row
+        known, key_size = self._plain, self._form.size
         while at < end:
             begin = at + key_size
             value = known.get(data[at:begin])
