@@ -14,8 +14,9 @@ from udfs.model import Computed, ProductDocument, Strict
 from udfs.named_by_value import names_in
 from udfs.row import Row
 
-BUILT_IN: Final = frozenset({"remaining", "size", "index", "key"})
-"""What reading itself knows: bytes left, bytes of the payload, element of a repeat, key that the spec does not list."""
+BUILT_IN: Final = frozenset({"remaining", "size", "index", "key", "occurrence"})
+"""What reading itself knows: bytes left, bytes of the payload, element of a repeat, unlisted key, which
+occurrence of a key."""
 
 _EXPRESSIONS: Final = ("if_", "switch", "compute", "check", "equals", "skip", "size", "length", "repeat", "until")
 _WORDS: Final = ("rest", "end")

@@ -3,6 +3,7 @@
 Layouts know where raw values stand; this module knows scale, unit, enum, flags, absent values, contract and timestamps.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -37,6 +38,7 @@ TIMESTAMPS = {"unix_s": 1000, "unix_ms": 1, "datetime": 1, "iso8601": 1}
 """Timestamp types and the milliseconds of one raw unit."""
 
 _TEXTS = ("text", "bytes", "digits", "mac", "ip", "template")
+_FRACTION = re.compile(r"-?[1-9][0-9]{0,11}/[1-9][0-9]{0,11}")
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -445,6 +447,8 @@ def _refuse_contradictions(spec: Meaning, place: Place) -> None:
             raise (place / key).error(f"`{key}` needs a number, this field is an attribute")
     if spec.offset and not number:
         raise (place / "offset").error("`offset` needs a number, this field is an attribute")
+    if isinstance(spec.scale, str) and not _FRACTION.fullmatch(spec.scale):
+        raise (place / "scale").error(f"`{spec.scale}` is neither a number nor a fraction such as 1/1800000")
     if spec.scale == 0:
         raise (place / "scale").error("scale 0 would make every reading the same")
     if spec.enum is not None and spec.type in ("bool", *TIMESTAMPS):

@@ -13,7 +13,7 @@ NameTemplate = Annotated[
     str,
     Meta(
         pattern=r"^[a-z{][a-z0-9_{}]*$",
-        description="snake_case name; `{field}` holds another field, `{index}` an element, `{key}` an unlisted key",
+        description="snake_case name; `{field}` holds another field, `{index}` an element, `{occurrence}` of a key, `{key}` itself",
     ),
 ]
 TypeName = Literal[
@@ -58,7 +58,7 @@ class Meaning(Strict, kw_only=True, frozen=True):
         Scalar | None, Meta(description="what is written for a hidden field that nothing else tells")
     ] = None
     equals: Annotated[ExpressionText | None, Meta(description="what the value must be")] = None
-    scale: Annotated[float, Meta(description="value = raw * scale + offset")] | None = None
+    scale: Annotated[float | str, Meta(description="value = raw * scale + offset; 0.1 or 1/1800000")] | None = None
     offset: float = 0
     unit: (
         Annotated[

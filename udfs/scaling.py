@@ -29,7 +29,7 @@ class Scaling:
 
 
 def compile_scaling(
-    scale: float | None, offset: float, factor: Fraction = Fraction(1), shift: Fraction = Fraction(0)
+    scale: float | str | None, offset: float, factor: Fraction = Fraction(1), shift: Fraction = Fraction(0)
 ) -> Scaling | None:
     """The scaling (raw * scale + offset) * factor + shift, None where the raw number is the value; scale is not 0."""
     factor, shift = exact(1 if scale is None else scale) * factor, exact(offset) * factor + shift
@@ -39,6 +39,6 @@ def compile_scaling(
     return Scaling(int(factor * divisor), int(shift * divisor), divisor)
 
 
-def exact(number: float) -> Fraction:
-    """The decimal that a float was written as."""
-    return Fraction(Decimal(repr(number)))
+def exact(number: float | str) -> Fraction:
+    """The decimal that a float was written as, or the fraction of a text; raises ValueError."""
+    return Fraction(number) if isinstance(number, str) else Fraction(Decimal(repr(number)))

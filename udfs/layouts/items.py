@@ -249,7 +249,8 @@ def _with_prefix(run: Run, item: Keyed, context: Context, extent: Extent, own_me
         little = context.order.byte_order == "little"
         return Entry(SizePrefix(run, _PREFIXES[item.prefix], little, 0, "reject"), Extent(), own_message, domain, None)
     only = run.nodes[0] if len(run.nodes) == 1 else None
-    simple = isinstance(only, Block) and not own_message and (extent.size is None or extent.size == only.end)
+    counted = any("occurrence" in names_in(field.name) for field in run.fields)
+    simple = isinstance(only, Block) and not own_message and not counted and (extent.size is None or extent.size == only.end)
     return Entry(run, extent, own_message, domain, only if simple and isinstance(only, Block) else None)
 
 

@@ -16,6 +16,7 @@ from udfs.row import Row
 
 Key = bytes
 _UNLISTED = "key"
+_OCCURRENCE = "occurrence"
 _WRITTEN = "unlisted keys written"
 
 
@@ -28,6 +29,11 @@ class Entry:
     own_message: bool
     domain: str
     block: Block | None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether a name below holds which occurrence of the key it is of."""
+        return any(_OCCURRENCE in names_in(field.name) for field in self.node.fields)
 
     def read(self, data: bytes, at: int, frame: Frame) -> int:
         outer = frame.begin_message(self.domain) if self.own_message else frame.row
@@ -137,6 +143,10 @@ class KeyLoop:
             if frame.trace is not None:
                 block.trace(begin, frame)
             return end
+        if entry.is_counted:
+            counter = f"{_OCCURRENCE} of {self._form.shown(key)}"
+            values = frame.row.values
+            values[_OCCURRENCE] = values[counter] = values.get(counter, -1) + 1
         if entry is self._unlisted:
             frame.row.values[_UNLISTED] = self._form.value(key)
         end = entry.read(data, begin, frame)

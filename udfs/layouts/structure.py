@@ -241,8 +241,16 @@ class Conditional:
         return bool(evaluate(self.condition, draft.values, "if"))
 
     def is_wanted(self, draft: Draft) -> bool:
-        """What the readings imply of a hidden condition."""
-        return draft.has_any(self.then.fields)
+        """What the readings imply of a hidden condition: where both ways have them, the one that they fit."""
+        if not draft.has_any(self.then.fields):
+            return False
+        if self.otherwise is None or not draft.has_any(self.otherwise.fields):
+            return True
+        try:
+            self.then.write(draft.trial())
+        except EncodeError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
