@@ -15,15 +15,15 @@ from pyflink.datastream.state import MapStateDescriptor
 
 from jobs import rows
 from jobs.config import Aurora
-from jobs.dead_letters import DeadLetter, dead_letter
+from jobs.dead_letters import DEVICE_STREAM, OPEN, DeadLetter, dead_letter, resolved_letter
 from jobs.enrich import UNREGISTERED, Limits, MasterData, read_master_data
-from jobs.ingest import EnvelopeError, Line, Record, read_envelope, split_record
+from jobs.ingest import EnvelopeError, Line, Record, split_record
+from jobs.replay import read_line
 from udfs.catalog import Catalog, compile_catalog
 from udfs.errors import DecodeError
 from udfs.masters import MasterChange, compile_masters
 from udfs.message import Envelope, Message
 
-STREAM: Final = "device-data"
 DEAD_LETTERS: Final = OutputTag("dead-letters", rows.DEAD_LETTER)
 MASTER_STATE: Final = MapStateDescriptor("master-data", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
 UNKNOWN: Final = "unknown"
@@ -77,7 +77,7 @@ class Decode(BroadcastProcessFunction):  # type: ignore[misc]
     def _count(self, envelopes: list[Row], messages: list[Row], letters: list[DeadLetter]) -> None:
         self._received.inc(len(envelopes))
         self._decoded.inc(len(messages))
-        self._dead.inc(len(letters))
+        self._dead.inc(sum(letter.state == OPEN for letter in letters))
         self._enriched.inc(sum(message[_SITE_ID] is not None for message in messages))
 
     def _restore(self, ctx: Any) -> None:
@@ -92,17 +92,19 @@ def decode_record(
     """All that is in a record: rows of its envelopes and messages (types in jobs.rows), and its dead letters."""
     envelopes, messages, letters = [], [], []
     for line in split_record(record.data):
-        envelope, decoded = None, []
+        envelope, original, decoded = None, line, []
         try:
-            envelope = read_envelope(line, record.arrived_at)
+            envelope, original = read_line(line, record.arrived_at)
             decoded = catalog.decode(envelope)
+            if envelope.replay:
+                letters.append(resolved_letter(DEVICE_STREAM, record, original, envelope, decoded))
         except (EnvelopeError, DecodeError) as error:
-            letters.append(dead_letter(STREAM, record, line, envelope, error))
+            letters.append(dead_letter(DEVICE_STREAM, record, original, envelope, error))
         except Exception as error:
             _log.exception(
                 "shard %s, sequence number %s, line %d", record.shard_id, record.sequence_number, line.number
             )
-            letters.append(dead_letter(STREAM, record, line, envelope, error))
+            letters.append(dead_letter(DEVICE_STREAM, record, original, envelope, error))
         product = envelope.product if envelope and envelope.product in catalog.products else UNKNOWN
         envelopes.append(_envelope_row(record, line, product, envelope, len(decoded)))
         messages += [_message_row(message, master_data) for message in decoded]

@@ -47,6 +47,8 @@ DECODED: Final = _row(envelopes=Types.OBJECT_ARRAY(ENVELOPE), messages=Types.OBJ
 DEAD_LETTER: Final = _row(
     dead_letter_id=_TEXT,
     stream=_TEXT,
+    state=_TEXT,
+    attempt=Types.INT(),
     product=_TEXT,
     device_id=_TEXT,
     reason=_TEXT,
@@ -60,6 +62,7 @@ DEAD_LETTER: Final = _row(
     sequence_number=_TEXT,
     line=Types.INT(),
     first_seen=_MILLISECONDS,
+    attempted_at=_MILLISECONDS,
     raw=_BYTES,
 )
 MASTER_CHANGE: Final = _row(

@@ -45,6 +45,9 @@ def index_documents(documentdb: DocumentDb) -> None:
         database["messages"].create_index("received_at", expireAfterSeconds=documentdb.ttl_days * 86_400)
         database["messages"].create_index([("device_id", 1), ("event_time", -1)])
         database["alarms"].create_index([("device_id", 1), ("first_event_time", -1)])
+        database["dead_letters"].create_index([("product", 1), ("reason", 1), ("first_seen", -1)])
+        database["dead_letters"].create_index([("state", 1), ("first_seen", -1)])
+        database["dead_letters"].create_index([("first_seen", -1)])
 
 
 def write_stores(t_env: StreamTableEnvironment, inserts: StatementSet, statements: list[Statement]) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import psycopg
 from psycopg import sql
@@ -12,8 +12,17 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from jobs.config import Config
+from jobs.dead_letters import DEVICE_STREAM, OPEN
 from jobs.lake import Lake
 from local.ledger import ExpectedAlarm
+
+
+class Replays(NamedTuple):
+    """What replays of dead letters have added to the receipts; `dead` counts what failed again."""
+
+    envelopes: int
+    received: int
+    dead: Counter[str]
 
 
 class Stores:
@@ -69,8 +78,31 @@ class Stores:
         return self._lake_number("SELECT count(*) FROM alarms WHERE state = 'raised'", "alarms")
 
     def dead_by_reason(self) -> Counter[str]:
-        query = "SELECT reason, count(*) AS n FROM dead_letters WHERE stream = 'device-data' GROUP BY reason"
+        """Receipts that were refused, replays among them."""
+        query = (
+            "SELECT reason, count(*) AS n FROM dead_letters "
+            "WHERE stream = 'device-data' AND state = 'open' GROUP BY reason"
+        )
         return Counter({row["reason"]: row["n"] for row in self._lake.query(query, "dead_letters")})
+
+    def replays(self) -> Replays:
+        """Every replayed envelope has left one attempt at a dead letter, at its own place in the stream."""
+        query = (
+            "SELECT reason, state, count(*) AS n, sum(greatest(num_messages, 1)) AS received "
+            "FROM dead_letters JOIN raw USING (shard_id, sequence_number, line) "
+            "WHERE stream = 'device-data' AND attempt > 1 GROUP BY ALL"
+        )
+        rows = self._lake.query(query, "dead_letters", "raw")
+        dead = Counter({row["reason"]: row["n"] for row in rows if row["state"] == OPEN})
+        return Replays(sum(row["n"] for row in rows), sum(int(row["received"]) for row in rows), dead)
+
+    def num_dead_letters(self) -> int:
+        """Dead letters of device data in DocumentDB, open and resolved."""
+        return self._hot["dead_letters"].count_documents({"stream": DEVICE_STREAM})
+
+    def num_open(self) -> int:
+        """Dead letters of both streams that wait for a replay."""
+        return self._hot["dead_letters"].count_documents({"state": OPEN})
 
     def alarms(self) -> list[ExpectedAlarm]:
         """Every alarm of the alarm service, whatever its state."""

@@ -20,7 +20,7 @@ def summary_line(elapsed: float, ledger: Ledger, job: Job, stores: Stores, laten
         f"latency p50 {_seconds(latency.percentile(50))} p99 {_seconds(latency.percentile(99))}",
         f"hot {stores.num_documents('messages'):,}",
         f"lake {stores.num_rows('messages'):,}",
-        f"dead letters {stores.num_rows('dead_letters'):,}",
+        f"dead letters {stores.num_open():,}",
         f"duplicates {stores.num_rows('duplicates'):,}",
     ]
     restarts = job.num_restarts()

@@ -3,19 +3,33 @@
 import msgspec
 import pytest
 
-from jobs.dead_letters import caret_of, dead_letter
+from jobs.dead_letters import caret_of, dead_letter, resolved_letter
 from jobs.ingest import EnvelopeError, Line, Record
 from udfs.errors import DecodeError
 from udfs.excerpt import hex_excerpt, text_excerpt
 from udfs.masters import MasterError
-from udfs.message import Envelope
+from udfs.message import Envelope, Message, Replay
 
 RECORD = Record(b"", arrived_at=1_700_000_000_000, shard_id="shardId-0", sequence_number="495")
 LINE = Line(2, b"\xffhello")
 ENVELOPE = Envelope(product="p", device="d1", protocol="tcp", received_at=1, payload="00")
+REPLAY = Replay(dead_letter_id="0" * 32, first_seen=1_600_000_000_000, attempt=2, reason="bad_hex")
+REPLAYED = Envelope(product="p", device="d1", protocol="tcp", received_at=1, payload="00", replay=REPLAY)
+MESSAGE = Message(
+    message_id="m",
+    domain="telemetry",
+    product="p",
+    device_id="d1",
+    event_time=1,
+    received_at=1,
+    spec_version=4,
+    measurements={},
+    attributes={},
+    quality=[],
+)
 
 
-def test_a_replay_gives_the_same_id_and_another_place_another() -> None:
+def test_the_same_place_gives_the_same_id_and_another_place_another() -> None:
     first = dead_letter("device-data", RECORD, LINE, None, EnvelopeError("x"))
     again = dead_letter("device-data", RECORD._replace(arrived_at=1), LINE, ENVELOPE, DecodeError("truncated", "y"))
     assert first.dead_letter_id == again.dead_letter_id
@@ -32,6 +46,26 @@ def test_it_keeps_the_bytes_and_the_place() -> None:
     letter = dead_letter("device-data", RECORD, LINE, None, EnvelopeError("x"))
     assert (letter.raw, letter.shard_id, letter.sequence_number, letter.line) == (b"\xffhello", "shardId-0", "495", 2)
     assert letter.first_seen == RECORD.arrived_at
+
+
+def test_a_first_arrival_is_open_at_attempt_1() -> None:
+    letter = dead_letter("device-data", RECORD, LINE, ENVELOPE, DecodeError("truncated", "y"))
+    assert (letter.state, letter.attempt, letter.attempted_at) == ("open", 1, letter.first_seen)
+
+
+def test_a_replay_that_fails_again_keeps_id_and_first_seen_and_has_todays_reason() -> None:
+    letter = dead_letter("device-data", RECORD, LINE, REPLAYED, DecodeError("truncated", "y"))
+    assert (letter.dead_letter_id, letter.first_seen) == (REPLAY.dead_letter_id, REPLAY.first_seen)
+    assert (letter.state, letter.attempt, letter.reason) == ("open", 3, "truncated")
+    assert (letter.attempted_at, letter.sequence_number) == (RECORD.arrived_at, RECORD.sequence_number)
+
+
+def test_a_replay_that_decodes_resolves_its_letter_and_leaves_the_reason() -> None:
+    letter = resolved_letter("device-data", RECORD, LINE, REPLAYED, [MESSAGE, MESSAGE])
+    assert (letter.dead_letter_id, letter.first_seen) == (REPLAY.dead_letter_id, REPLAY.first_seen)
+    assert (letter.state, letter.attempt, letter.reason) == ("resolved", 3, "bad_hex")
+    assert (letter.spec_version, letter.message) == (4, "decoded to 2 messages")
+    assert (letter.field, letter.byte_offset, letter.excerpt, letter.raw) == (None, None, None, LINE.data)
 
 
 def test_a_decode_error_brings_spec_field_and_position() -> None:
@@ -95,3 +129,4 @@ def test_the_caret_of_a_line_that_is_no_envelope_counts_in_the_line() -> None:
 def test_there_is_no_caret_without_a_place() -> None:
     assert caret_of(line_of("00"), "00", None) is None
     assert caret_of(line_of("00"), "something else", 1) is None
+    assert caret_of(line_of("00"), None, 1) is None

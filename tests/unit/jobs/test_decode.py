@@ -11,7 +11,9 @@ from jobs.dead_letters import DeadLetter
 from jobs.decode import decode_record
 from jobs.enrich import MasterData
 from jobs.ingest import Record
+from jobs.replay import mark
 from udfs.masters import MasterChange
+from udfs.message import Replay
 
 NOW = 1_700_000_000_000
 AM319 = {
@@ -129,18 +131,47 @@ def test_a_fault_of_sluice_itself_is_a_dead_letter(catalog, decode, monkeypatch)
     assert letter.message == "ZeroDivisionError: division by zero"
 
 
+def replayed(envelope: dict[str, object], reason: str = "truncated") -> bytes:
+    replay = Replay(dead_letter_id="ab" * 16, first_seen=NOW - 9_000, attempt=1, reason=reason)
+    return mark(msgspec.json.encode(envelope), replay)
+
+
+def test_a_replay_that_decodes_now_gives_the_messages_and_resolves_its_letter(decode) -> None:
+    (envelope,), messages, (letter,) = decode(replayed(AM319))
+    assert messages == decode(AM319)[1]
+    assert (letter.dead_letter_id, letter.state, letter.attempt) == ("ab" * 16, "resolved", 2)
+    assert (envelope["num_messages"], envelope["envelope"]) == (1, replayed(AM319))
+
+
+def test_a_replay_that_fails_again_keeps_its_letter_and_the_original_bytes(decode) -> None:
+    cut = {**AM319, "payload": "036734010468"}
+    _, messages, (letter,) = decode(replayed(cut, reason="bad_value"))
+    assert (messages, letter.dead_letter_id, letter.first_seen) == ([], "ab" * 16, NOW - 9_000)
+    assert (letter.state, letter.attempt, letter.reason) == ("open", 2, "truncated")
+    assert letter.raw == msgspec.json.encode(cut)
+
+
+def test_a_marker_of_another_hand_is_a_bad_envelope_with_a_letter_of_its_own(decode) -> None:
+    line = {**AM319, "replay": {"dead_letter_id": "ab" * 16, "first_seen": "then", "attempt": 1, "reason": "bad_hex"}}
+    (envelope,), messages, (letter,) = decode(line)
+    assert (messages, letter.reason, letter.field) == ([], "bad_envelope", "replay.first_seen")
+    assert (letter.dead_letter_id != "ab" * 16, letter.attempt, letter.product) == (True, 1, None)
+    assert letter.raw == envelope["envelope"] == msgspec.json.encode(line)
+
+
 LINES = st.lists(
     st.sampled_from([AM319, COLDROOM, {**AM319, "payload": "00"}, {**AM319, "product": "x"}]).map(msgspec.json.encode)
+    | st.sampled_from([AM319, {**AM319, "payload": "00"}]).map(replayed)
     | st.binary(max_size=30).filter(lambda line: b"\n" not in line)
 )
 
 
 @given(lines=LINES)
 @settings(deadline=None)
-def test_each_line_becomes_messages_or_one_dead_letter(catalog, master_data, lines: list[bytes]) -> None:
+def test_each_line_becomes_messages_or_one_open_dead_letter(catalog, master_data, lines: list[bytes]) -> None:
     record = Record(b"\n".join(lines), arrived_at=NOW, shard_id="s", sequence_number="1")
     envelopes, messages, letters = decode_record(record, catalog, master_data)
     decoded = [named(rows.ENVELOPE, row)["num_messages"] for row in envelopes]
     assert len(envelopes) == sum(bool(line.strip()) for line in lines)
     assert sum(decoded) == len(messages)
-    assert decoded.count(0) == len(letters)
+    assert decoded.count(0) == sum(letter.state == "open" for letter in letters)
