@@ -5,7 +5,7 @@ Python boundary costs more than all of them together (docs/decisions/0002).
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pyflink.common import Row
@@ -20,7 +20,6 @@ from jobs.enrich import UNREGISTERED, Limits, MasterData, read_master_data
 from jobs.ingest import EnvelopeError, Line, Record, split_record
 from jobs.replay import read_line
 from udfs.catalog import Catalog, compile_catalog
-from udfs.errors import DecodeError
 from udfs.masters import MasterChange, compile_masters
 from udfs.message import Envelope, Message
 
@@ -91,24 +90,52 @@ def decode_record(
 ) -> tuple[list[Row], list[Row], list[DeadLetter]]:
     """All that is in a record: rows of its envelopes and messages (types in jobs.rows), and its dead letters."""
     envelopes, messages, letters = [], [], []
-    for line in split_record(record.data):
-        envelope, original, decoded = None, line, []
-        try:
-            envelope, original = read_line(line, record.arrived_at)
-            decoded = catalog.decode(envelope)
-            if envelope.replay:
-                letters.append(resolved_letter(DEVICE_STREAM, record, original, envelope, decoded))
-        except (EnvelopeError, DecodeError) as error:
-            letters.append(dead_letter(DEVICE_STREAM, record, original, envelope, error))
-        except Exception as error:
-            _log.exception(
-                "shard %s, sequence number %s, line %d", record.shard_id, record.sequence_number, line.number
-            )
-            letters.append(dead_letter(DEVICE_STREAM, record, original, envelope, error))
+    for line, original, envelope, outcome in _decode_lines(record, catalog):
+        decoded = [] if isinstance(outcome, Exception) else outcome
+        if isinstance(outcome, Exception):
+            letters.append(dead_letter(DEVICE_STREAM, record, original, envelope, outcome))
+        elif envelope is not None and envelope.replay:
+            letters.append(resolved_letter(DEVICE_STREAM, record, original, envelope, decoded))
         product = envelope.product if envelope and envelope.product in catalog.products else UNKNOWN
         envelopes.append(_envelope_row(record, line, product, envelope, len(decoded)))
         messages += [_message_row(message, master_data) for message in decoded]
     return envelopes, messages, letters
+
+
+def _decode_lines(
+    record: Record, catalog: Catalog
+) -> Iterator[tuple[Line, Line, Envelope | None, list[Message] | Exception]]:
+    """Each line, the line to keep, its envelope if it is one, and its messages or what refused it."""
+    read: list[tuple[Line, Line, Envelope | EnvelopeError]] = []
+    for line in split_record(record.data):
+        try:
+            envelope, original = read_line(line, record.arrived_at)
+            read.append((line, original, envelope))
+        except EnvelopeError as error:
+            read.append((line, line, error))
+    envelopes = [found for _, _, found in read if isinstance(found, Envelope)]
+    outcomes = iter(_outcomes(envelopes, record, catalog))
+    for line, original, found in read:
+        if isinstance(found, Envelope):
+            yield line, original, found, next(outcomes)
+        else:
+            yield line, original, None, found
+
+
+def _outcomes(envelopes: list[Envelope], record: Record, catalog: Catalog) -> Sequence[list[Message] | Exception]:
+    """The messages of each envelope, or what refused it; a fault of sluice itself takes no other payload along."""
+    try:
+        return catalog.decode_all(envelopes)
+    except Exception:
+        _log.exception("shard %s, sequence number %s", record.shard_id, record.sequence_number)
+        return [_outcome(envelope, catalog) for envelope in envelopes]
+
+
+def _outcome(envelope: Envelope, catalog: Catalog) -> list[Message] | Exception:
+    try:
+        return catalog.decode(envelope)
+    except Exception as error:
+        return error
 
 
 def _envelope_row(record: Record, line: Line, product: str, envelope: Envelope | None, num_messages: int) -> Row:

@@ -3,12 +3,10 @@
 Texts travel to the workers of a cluster and are compiled there; compiled decoders hold closures and stay.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
 
 from udfs.batch import MIN_PAYLOADS, BatchDecoder, batch_decoder, rows_of
 from udfs.compiler import compile_domain, compile_product
@@ -18,16 +16,8 @@ from udfs.excerpt import text_excerpt
 from udfs.message import Envelope, Message
 from udfs.model import DomainDocument
 from udfs.product import ProductSpec
-from udfs.row import Readings, Row
+from udfs.row import Readings
 from udfs.steps import Predecessors
-
-MIN_BATCH: Final = 16
-"""Payloads of one layout from which on the batch engine is faster (bench/results/engines.md)."""
-
-Outcome = list[Message] | Exception
-"""The messages of an envelope, or why there are none: a DecodeError, or any other where the fault is ours."""
-
-_log = logging.getLogger(__name__)
 
 
 class Catalog:
@@ -91,39 +81,6 @@ class Catalog:
             return self.decode(envelope)
         except DecodeError as error:
             return error
-
-    def decode_all(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
-        """As `decode` of each in this order, by the batch engine where enough payloads have one layout."""
-        read = self._read_batches(envelopes)
-        return [self._outcome(envelope, read.get(index)) for index, envelope in enumerate(envelopes)]
-
-    def _outcome(self, envelope: Envelope, read: tuple[bytes, Row] | None) -> Outcome:
-        try:
-            if read is None:
-                return self.decode(envelope)
-            return self.products[envelope.product].message_of(envelope, *read, self._before)
-        except Exception as error:
-            # The caller sees which one failed, and the others are there.
-            return error
-
-    def _read_batches(self, envelopes: Sequence[Envelope]) -> dict[int, tuple[bytes, Row]]:
-        """Bytes and record by index, of the envelopes that the batch engine vouches for."""
-        groups: dict[BatchDecoder, list[int]] = {}
-        for index, envelope in enumerate(envelopes):
-            product = self.products.get(envelope.product)
-            batch = product.batch_decoder(envelope) if product else None
-            if batch is not None:
-                groups.setdefault(batch, []).append(index)
-        read: dict[int, tuple[bytes, Row]] = {}
-        for batch, indexes in groups.items():
-            if len(indexes) >= MIN_BATCH:
-                try:
-                    tables = batch.read([envelopes[index].payload for index in indexes])
-                    read |= {indexes[number]: (data, row) for table in tables for number, data, row in table.rows()}
-                except Exception:
-                    # A fault of ours must not take a whole record with it: the row engine reads what is missing.
-                    _log.exception("batch engine, product %s", envelopes[indexes[0]].product)
-        return read
 
     def encode(self, product: str, readings: Sequence[Readings]) -> str:
         """The payload that decodes to these readings, one mapping a message; raises EncodeError."""

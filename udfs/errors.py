@@ -13,6 +13,7 @@ from typing import Final
 REASONS: Final = frozenset(
     {
         "unknown_product",
+        "unknown_layout",
         "bad_hex",
         "truncated",
         "too_long",

@@ -13,7 +13,7 @@ NameTemplate = Annotated[
     str,
     Meta(
         pattern=r"^[a-z{][a-z0-9_{}]*$",
-        description="snake_case name; `{field}` holds another field, `{index}` an element, `{occurrence}` of a key, `{key}` itself",
+        description="snake_case; `{field}` holds another field; so do `{index}`, `{occurrence}`, `{key}`",
     ),
 ]
 TypeName = Literal[
@@ -288,7 +288,7 @@ class Checksum(Strict, kw_only=True, frozen=True, tag_field="item", tag="checksu
 ITEM = "item"
 """Tag of the structs that an item may be; no spec writes it."""
 
-ITEM_KEYS = ("switch", "repeat", "if", "keys", "checksum", "literal", "skip", "prefix", "fields", "name")
+ITEM_KEYS = ("switch", "keys", "repeat", "if", "checksum", "literal", "skip", "prefix", "fields", "name")
 """The key that tells what an item is; the first one counts."""
 
 Item = Union[Value, LiteralItem, Skip, Group, Prefixed, If, Switch, Repeat, Keys, Checksum]  # noqa: UP007 - recursive

@@ -45,6 +45,7 @@ class _Walk:
 
     def build(self, place: Place, kind: mi.Type) -> Any:
         node = place.node
+        kind = _plain(kind)
         if isinstance(kind, mi.UnionType):
             kind = self._choose(place, kind)
         if isinstance(node, yaml.MappingNode):
@@ -109,7 +110,8 @@ class _Walk:
 
     def _choose(self, place: Place, union: mi.UnionType) -> mi.Type:
         if isinstance(place.node, yaml.MappingNode):
-            return self._choose_mapping(place, union)
+            return self._choose_mapping(place, mi.UnionType(tuple(map(_plain, union.types))))
+        union = mi.UnionType(tuple(map(_plain, union.types)))
         kinds = (mi.ListType, mi.VarTupleType) if isinstance(place.node, yaml.SequenceNode) else (mi.LiteralType,)
         chosen = next((kind for kind in union.types if isinstance(kind, kinds)), None)
         if chosen is not None:
@@ -147,6 +149,13 @@ class _Walk:
             self.errors.append(place.error(f"an item has one of the keys {', '.join(ITEM_KEYS)}{hint}"))
             return mi.AnyType()
         return structs[tag]
+
+
+def _plain(kind: mi.Type) -> mi.Type:
+    """The type that a description stands around."""
+    while isinstance(kind, mi.Metadata):
+        kind = kind.type
+    return kind
 
 
 def _located(root: Place, fault: str) -> SpecError:

@@ -93,14 +93,14 @@ class Draft:
         yield
         self.readings, self.values = outer
 
-    def next_message(self, fields: Sequence[Field]) -> Readings | None:
-        """The next message of the queue if it is made of these fields and has all that must be there; it is taken."""
+    def next_message(self, fields: Sequence[Field], needed: Sequence[Field]) -> Readings | None:
+        """The next message of the queue if it is made of these fields and has those needed; it is taken."""
         if not self.queue:
             return None
         readings = self.queue[0]
         names = {name for field in fields for name in field.readings_in(readings)}
-        needed = all(field.optional or field.hidden or field.stands_in(readings) for field in fields)
-        return self.queue.pop(0) if needed and names == present(readings) else None
+        complete = all(field.stands_in(readings) for field in needed)
+        return self.queue.pop(0) if complete and names == present(readings) else None
 
     def has_any(self, fields: Iterable[Field]) -> bool:
         """Whether some reading belongs to one of these fields."""

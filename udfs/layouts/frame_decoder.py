@@ -68,6 +68,8 @@ class FrameDecoder:
             raise EncodeError(
                 "the layout has no place for this message", field=min(present(draft.queue[0]), default="")
             )
+        if self.size is not None:
+            draft.out.extend(bytes(max(0, self.size - len(draft.out))))
         if not draft.out:
             raise EncodeError("a payload needs at least one reading")
         data = bytes(draft.out)

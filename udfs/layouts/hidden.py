@@ -39,4 +39,6 @@ def _implied(name: str, spec: Value, draft: Draft) -> Any:
         return spec.default
     if spec.enum:
         return next(iter(spec.enum.values()))
+    if spec.type == "bool":
+        return False
     return "" if spec.type in ("text", "bytes", "digits", "template") else 0

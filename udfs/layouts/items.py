@@ -86,8 +86,9 @@ def compile_items(items: Sequence[Item], place: Place, context: Context) -> Run:
         refuse_repeated_names([getattr(item, "name", f"[{index}]") for index, item in enumerate(items)], place)
     for begin, end in _chunks(items, context.is_text):
         chunk = [(item, place / index) for index, item in enumerate(items) if begin <= index < end]
+        alone = len(chunk) == len(items)
         try:
-            node = _compile_chunk(chunk, context)
+            node = _compile_chunk(chunk, context if alone else replace(context, reserved=0))
         except SpecErrors as several:
             errors.extend(several.errors)
             continue
@@ -250,7 +251,9 @@ def _with_prefix(run: Run, item: Keyed, context: Context, extent: Extent, own_me
         return Entry(SizePrefix(run, _PREFIXES[item.prefix], little, 0, "reject"), Extent(), own_message, domain, None)
     only = run.nodes[0] if len(run.nodes) == 1 else None
     counted = any("occurrence" in names_in(field.name) for field in run.fields)
-    simple = isinstance(only, Block) and not own_message and not counted and (extent.size is None or extent.size == only.end)
+    simple = (
+        isinstance(only, Block) and not own_message and not counted and (extent.size is None or extent.size == only.end)
+    )
     return Entry(run, extent, own_message, domain, only if simple and isinstance(only, Block) else None)
 
 

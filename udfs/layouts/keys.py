@@ -9,7 +9,7 @@ from udfs.expression import Expression
 from udfs.layouts.block import Block
 from udfs.layouts.frame import Draft, Frame, Node
 from udfs.layouts.part import whole_number
-from udfs.layouts.structure import Extent, read_within, write_within
+from udfs.layouts.structure import Extent, needed_fields, read_within, write_within
 from udfs.meaning import Field
 from udfs.named_by_value import names_in, values_in
 from udfs.row import Row
@@ -134,6 +134,8 @@ class KeyLoop:
     def _value(self, entry: Entry, key: Key, data: bytes, at: int, begin: int, frame: Frame) -> int:
         if frame.trace is not None:
             frame.note(at, begin, "key", self._form.shown(key))
+        if entry is self._unlisted:
+            frame.row.values[_UNLISTED] = self._form.value(key)
         block = entry.block
         if block is not None:
             end = begin + block.end
@@ -147,8 +149,6 @@ class KeyLoop:
             counter = f"{_OCCURRENCE} of {self._form.shown(key)}"
             values = frame.row.values
             values[_OCCURRENCE] = values[counter] = values.get(counter, -1) + 1
-        if entry is self._unlisted:
-            frame.row.values[_UNLISTED] = self._form.value(key)
         end = entry.read(data, begin, frame)
         if end == at:
             raise DecodeError("bad_length", f"key {self._form.shown(key)} takes no bytes", byte_offset=at)
@@ -162,21 +162,52 @@ class KeyLoop:
         return self._write(draft.trial())
 
     def _write(self, draft: Draft) -> int:
-        number = 0
+        number, chosen = 0, self._chosen(draft)
         for key, entry in self._entries.items():
             if entry.own_message:
                 number += self._write_messages(key, entry, draft)
-            elif draft.has_any(entry.node.fields):
+            elif key in chosen:
                 number += self._write_named(key, entry, draft)
         return number + (self._write_unlisted(self._unlisted, draft) if self._unlisted else 0)
 
+    def _chosen(self, draft: Draft) -> set[Key]:
+        """The keys that hold the readings: of several that could, those that are complete and say most."""
+        names = {
+            key: {name for field in entry.node.fields for name in field.readings_in(draft.readings)}
+            for key, entry in self._entries.items()
+            if not entry.own_message
+        }
+
+        def rank(key: Key) -> tuple[bool, int]:
+            needed = needed_fields(self._entries[key].node)
+            return not all(field.stands_in(draft.readings) for field in needed), -len(names[key])
+
+        chosen: set[Key] = set()
+        held: set[str] = set()
+        for key in sorted(names, key=rank):
+            if names[key] - held:
+                chosen.add(key)
+                held |= names[key]
+        return chosen
+
     def _write_messages(self, key: Key, entry: Entry, draft: Draft) -> int:
+        """The next messages that this key can hold; what does not fit is left to the keys behind it."""
         number = 0
-        while (readings := draft.next_message(entry.node.fields)) is not None:
-            with draft.message(readings):
-                self._write_key(key, entry, draft)
+        while self._write_message(key, entry, draft.trial()):
+            self._write_message(key, entry, draft)
             number += 1
         return number
+
+    def _write_message(self, key: Key, entry: Entry, draft: Draft) -> bool:
+        readings = draft.next_message(entry.node.fields, needed_fields(entry.node))
+        if readings is None:
+            return False
+        try:
+            with draft.message(readings):
+                self._write_key(key, entry, draft)
+        except EncodeError:
+            return False
+        return True
 
     def _write_named(self, key: Key, entry: Entry, draft: Draft) -> int:
         bindings = _bindings(entry.node.fields, draft)
@@ -192,7 +223,12 @@ class KeyLoop:
         number, written = 0, draft.values.get(_WRITTEN, frozenset())
         for values in _bindings(entry.node.fields, draft):
             value = values.get(_UNLISTED)
-            if value is None or value in written or self._form.key(value) in self._entries:
+            if (
+                value is None
+                or (self._form.until is None and not isinstance(value, int))
+                or value in written
+                or self._form.key(value) in self._entries
+            ):
                 continue
             trial = draft.trial()
             trial.values.update(values)

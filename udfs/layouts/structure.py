@@ -7,6 +7,7 @@ from typing import Any, Final
 from udfs.contract import evaluate
 from udfs.errors import DecodeError, EncodeError
 from udfs.expression import Expression
+from udfs.layouts.block import Block
 from udfs.layouts.frame import Draft, Frame, Node
 from udfs.layouts.part import whole_number
 from udfs.meaning import Field, shown
@@ -98,7 +99,7 @@ class Grouped:
         if not self.own_message:
             self._write(draft)
             return
-        readings = draft.next_message(self.fields)
+        readings = draft.next_message(self.fields, needed_fields(self.run))
         if readings is None:
             raise EncodeError("no message is left for this group of its own")
         with draft.message(readings):
@@ -111,6 +112,17 @@ class Grouped:
             draft.out.extend(bytes(max(0, self.extent.size - (len(draft.out) - begin))))
         strip_separator(draft, begin, self.separator)
         draft.out += self.extent.until or b""
+
+
+def needed_fields(node: Node) -> list[Field]:
+    """The fields without whose readings a node cannot be written, whatever is chosen or repeated below."""
+    if isinstance(node, Run):
+        return [field for child in node.nodes for field in needed_fields(child)]
+    if isinstance(node, Grouped | SizePrefix):
+        return needed_fields(node.run)
+    if not isinstance(node, Block):
+        return []
+    return [field for field in node.fields if not field.optional and not field.hidden and field.bound is None]
 
 
 def read_within(node: Node, data: bytes, at: int, limit: int | None, trailing: Trailing, frame: Frame) -> int:
@@ -331,7 +343,7 @@ class Repeated:
 
     def write(self, draft: Draft) -> None:
         for index in range(self.occurrences(draft)):
-            readings = draft.next_message(self.fields) if self.own_message else draft.readings
+            readings = draft.next_message(self.fields, needed_fields(self.run)) if self.own_message else draft.readings
             with draft.message(readings or {}):
                 draft.values["index"] = index
                 write_within(self.run, draft)
@@ -342,7 +354,7 @@ class Repeated:
             return self.count
         trial, number = draft.trial(), 0
         if self.own_message:
-            while trial.next_message(self.fields) is not None:
+            while trial.next_message(self.fields, needed_fields(self.run)) is not None:
                 number += 1
             return number
         while self._stands_in(trial, number):

@@ -91,7 +91,7 @@ def test_readings_that_would_break_the_frame_are_refused(changes: dict[str, obje
     ("parts", "message"),
     [
         ("[{checksum: sum9}]", "unknown checksum `sum9`, did you mean `sum8`?"),
-        ("[{until: x}]", "an item has one of the keys switch, repeat"),
+        ("[{until: x}]", "an item has one of the keys switch, keys"),
         ("[{name: a, type: u16, until: x}]", "type u16 is binary, a text needs one of decimal"),
         ("[{name: a, type: text, until: x, pattern: '['}]", "no regular expression"),
         ("[{skip: true}]", "skip takes a number of bytes, `rest`, or true with `until`"),
