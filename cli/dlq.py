@@ -89,7 +89,7 @@ def show(
         attempts = Lake(config).query(_ATTEMPTS, "dead_letters", parameters={"id": dead_letter_id})
     _out.print(render_letter(letter), markup=False, soft_wrap=True)
     _out.print()
-    _out.print(attempts_table(attempts) if attempts else "no attempt is in the lake yet", soft_wrap=True)
+    _out.print(attempts_table(attempts) if attempts else "no attempt is in the lake yet")
 
 
 @dlq_app.command()
@@ -123,7 +123,7 @@ def replay(
             nameless = store.count_without_product(selection) if product else 0
     _out.print(outcomes_table(run.outcomes) if run.outcomes else "no open dead letters are selected")
     if nameless:
-        _out.print(f"besides, {nameless} open letters name no product: lines that are no envelopes, and master data")
+        _out.print(f"open letters that name no product, as lines that are no envelopes and master data: {nameless:,}")
     if dry_run:
         _out.print("a dry run: nothing was sent")
     elif run.num_pending:
@@ -156,7 +156,7 @@ def _moment(text: str | None) -> datetime | None:
         return None
     try:
         return datetime.now(UTC) - timedelta(milliseconds=duration_ms(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         return datetime.fromtimestamp(parse_iso(text) / 1000, UTC)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
@@ -16,8 +17,8 @@ _LABEL = 13
 def counts_table(counts: Sequence[Count]) -> Table:
     table = _table("product", "reason", right=("open", "resolved", "first seen", "last seen"))
     for count in counts:
-        numbers = str(count.open), str(count.resolved), time_text(count.first_seen), time_text(count.last_seen)
-        table.add_row(*map(Text, (count.product or "-", count.reason, *numbers)))
+        numbers = f"{count.open:,}", f"{count.resolved:,}", time_text(count.first_seen), time_text(count.last_seen)
+        _add_row(table, count.product or "-", count.reason, *numbers)
     return table
 
 
@@ -25,7 +26,8 @@ def letter_line(letter: Mapping[str, Any]) -> str:
     """A document in one line, its id first."""
     replayed = f" attempt {letter['attempt']}" if letter["attempt"] > 1 else ""
     facts = (letter["product"] or "-", letter["device_id"] or "-", letter["reason"], letter["message"])
-    return f"{letter['_id']}  {time_text(letter['first_seen'])}  {letter['state']}{replayed}  {'  '.join(facts)}"
+    line = f"{letter['_id']}  {time_text(letter['first_seen'])}  {letter['state']}{replayed}  {'  '.join(facts)}"
+    return _printable(line)
 
 
 def render_letter(letter: Mapping[str, Any]) -> str:
@@ -60,7 +62,7 @@ def attempts_table(attempts: Sequence[Mapping[str, Any]]) -> Table:
         place = f"{each['shard_id']} {each['sequence_number']} line {each['line']}"
         version = "-" if each["spec_version"] is None else str(each["spec_version"])
         told = each["state"], each["reason"], each["message"], version, place
-        table.add_row(*map(Text, (str(each["attempt"]), time_text(each["attempted_at"]), *told)))
+        _add_row(table, str(each["attempt"]), time_text(each["attempted_at"]), *told)
     return table
 
 
@@ -68,16 +70,26 @@ def outcomes_table(outcomes: Counter[tuple[str, str]]) -> Table:
     """Letters by the reason they were refused for and what becomes of them."""
     table = _table("reason", "outcome", right=("letters",))
     for (reason, outcome), letters in sorted(outcomes.items()):
-        table.add_row(*map(Text, (reason, outcome, f"{letters:,}")))
+        _add_row(table, reason, outcome, f"{letters:,}")
     return table
 
 
-def time_text(time: Any) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S}"
+def time_text(time: datetime) -> str:
+    """Whole seconds; stores tell times in UTC."""
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _fact(name: str, value: object) -> str:
-    return f"{name:<{_LABEL}}{'-' if value is None else value}"
+    return f"{name:<{_LABEL}}{'-' if value is None else _printable(str(value))}"
+
+
+def _printable(text: str) -> str:
+    """Senders must not be able to drive the terminal; a character stays a character, for the caret's sake."""
+    return "".join(char if char.isprintable() else "·" for char in text)
+
+
+def _add_row(table: Table, *cells: str) -> None:
+    table.add_row(*(Text(_printable(cell)) for cell in cells))
 
 
 def _table(*left: str, right: Sequence[str] = ()) -> Table:

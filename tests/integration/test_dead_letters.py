@@ -170,7 +170,7 @@ def test_a_dry_run_tells_what_the_new_spec_would_do(deployment: Deployment, chec
         "out_of_range would decode 2",
         "truncated still fails: truncated 1",
     ]
-    assert "1 open letters name no product" in result.output
+    assert "no product, as lines that are no envelopes and master data: 1" in result.output
 
 
 def test_a_replay_stores_what_decodes_now_and_keeps_the_rest(

@@ -49,8 +49,8 @@ def test_a_letter_shows_reason_place_and_a_caret_under_the_byte() -> None:
     excerpt = lines.index("excerpt      036734")
     assert lines[excerpt + 1] == "                 ^"
     assert lines[-3:] == [
-        "first seen   2026-01-05 08:00:00",
-        "attempts     2, the last 2026-01-07 09:30:00",
+        "first seen   2026-01-05T08:00:00Z",
+        "attempts     2, the last 2026-01-07T09:30:00Z",
         f"line         {LINE.decode()}",
     ]
 
@@ -66,8 +66,19 @@ def test_a_resolved_letter_has_no_excerpt() -> None:
     assert "excerpt      -" in shown
 
 
+def test_what_a_sender_wrote_cannot_drive_the_terminal() -> None:
+    hostile = LETTER | {"product": "\x1b[2J", "device_id": "d\r\n1", "raw": b"\x1b]0;title\x07"}
+    shown = (
+        render_letter(hostile)
+        + letter_line(hostile)
+        + "".join(text(counts_table([Count("\x1b[2J", "r", 1, 0, SEEN, SEEN)])))
+    )
+    assert "\x1b" not in shown
+    assert "·[2J" in shown
+
+
 def test_a_letter_in_a_line_begins_with_its_id() -> None:
-    expected = f"{'ab' * 16}  2026-01-05 08:00:00  open attempt 2  am319  d1  truncated  temperature needs 2 bytes"
+    expected = f"{'ab' * 16}  2026-01-05T08:00:00Z  open attempt 2  am319  d1  truncated  temperature needs 2 bytes"
     assert letter_line(LETTER) == expected
     first = LETTER | {"attempt": 1, "product": None, "device_id": None}
     assert "  open  -  -  truncated" in letter_line(first)
@@ -76,13 +87,13 @@ def test_a_letter_in_a_line_begins_with_its_id() -> None:
 def test_counts_stand_by_product_and_reason() -> None:
     assert text(counts_table([Count(None, "bad_envelope", 3, 1, SEEN, AGAIN)])) == [
         "product reason open resolved first seen last seen",
-        "- bad_envelope 3 1 2026-01-05 08:00:00 2026-01-07 09:30:00",
+        "- bad_envelope 3 1 2026-01-05T08:00:00Z 2026-01-07T09:30:00Z",
     ]
 
 
 def test_attempts_tell_reason_and_place() -> None:
     assert text(attempts_table([LETTER | {"spec_version": None}]))[1] == (
-        "2 2026-01-07 09:30:00 open truncated temperature needs 2 bytes - shardId-0 495 line 3"
+        "2 2026-01-07T09:30:00Z open truncated temperature needs 2 bytes - shardId-0 495 line 3"
     )
 
 
