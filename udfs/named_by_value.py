@@ -1,7 +1,7 @@
 """Fields whose name holds another value, such as `io_{key}` or `grideye_{index}`."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ def compile_field(name: str, spec: Meaning, place: Place, scope: Scope) -> Field
 
 def _named_by_value(template: str, compile_one: CompileField, scope: Scope) -> Field:
     known: dict[str, Field] = {}
-    matches = re.compile(_VALUE.sub(lambda value: f"(?P<{value[1]}>[a-z0-9_]+?)", template)).fullmatch
+    matches = re.compile(_VALUE.sub(lambda value: _form(scope.choices.get(value[1])), template)).fullmatch
 
     def bound(values: Mapping[str, Any]) -> Field:
         actual = _actual_name(template, values)
@@ -70,6 +70,11 @@ def values_in(template: str, name: str) -> dict[str, Any] | None:
     if match is None:
         return None
     return {value: int(text) if text.isdigit() else text for value, text in match.groupdict().items()}
+
+
+def _form(choices: Sequence[Any] | None) -> str:
+    """What a value looks like in a name: digits where the spec tells that it is a number."""
+    return "[0-9]+" if choices and all(isinstance(choice, int) for choice in choices) else "[a-z0-9_]+?"
 
 
 def _actual_name(template: str, values: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from udfs.row import Row
 Key = bytes
 _UNLISTED = "key"
 _OCCURRENCE = "occurrence"
+_INDEX = "index"
 _WRITTEN = "unlisted keys written"
 
 
@@ -270,13 +271,15 @@ class KeyLoop:
 
 def _bindings(fields: Sequence[Field], draft: Draft) -> list[dict[str, Any]]:
     """The values that names of these fields hold in the readings; one empty set where no name holds any."""
-    templates = [field.name for field in fields if names_in(field.name)]
-    if not templates:
+    named = [field for field in fields if set(names_in(field.name)) - {_INDEX}]
+    if not named:
         return [{}]
     found: list[dict[str, Any]] = []
-    for name in draft.readings:
-        for template in templates:
-            values = values_in(template, name)
-            if values is not None and values not in found:
+    for field in named:
+        for name in field.readings_in(draft.readings):
+            values = values_in(field.name, name) or {}
+            # The repeat around the field counts its elements itself.
+            values.pop(_INDEX, None)
+            if values not in found:
                 found.append(values)
     return found

@@ -90,3 +90,35 @@ def test_keys_are_of_one_length_and_stand_once(second: str, message: str) -> Non
     field = "fields: [{name: a, type: bool}]"
     with pytest.raises(SpecError, match=message):
         compile_probe(f'kind: key_value\nkeys:\n  - {{key: "0367", {field}}}\n  - {{key: "{second}", {field}}}')
+
+
+def test_a_repeat_in_a_value_is_written_once() -> None:
+    product = compile_probe("""
+    kind: key_value
+    keys:
+      - key: "13"
+        fields:
+          - {name: reference, type: u8, unit: Cel}
+          - {repeat: 3, fields: [{name: "spot_{index}", type: u8, unit: Cel}]}
+""")
+    (row,) = decoder_of(product).decode("1314010203")
+    assert row.readings() == {"reference": 20, "spot_0": 1, "spot_1": 2, "spot_2": 3}
+    assert product.encode([row.readings()]) == "1314010203"
+
+
+def test_a_number_in_a_name_is_not_taken_for_a_longer_name() -> None:
+    product = compile_probe("""
+    kind: key_value
+    keys:
+      - key: "10"
+        fields:
+          - {name: region, type: u8, hidden: true, range: [1, 4]}
+          - {name: "region_{region}_dwell", type: u8, unit: s}
+      - key: "1e"
+        fields:
+          - {name: region, type: u8, hidden: true, range: [1, 4]}
+          - {name: "region_{region}_child_dwell", type: u8, unit: s}
+""")
+    (row,) = decoder_of(product).decode("1002051e0206")
+    assert row.readings() == {"region_2_dwell": 5, "region_2_child_dwell": 6}
+    assert product.encode([row.readings()]) == "1002051e0206"
