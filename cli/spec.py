@@ -2,20 +2,26 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from cli.specs_folder import find_product, load_catalog
 from udfs.errors import DecodeError
 from udfs.examples import Difference, ExampleResult, run_examples
 from udfs.excerpt import Excerpt, hex_excerpt, text_excerpt
+from udfs.layouts.frame import Span
 from udfs.message import Envelope
 from udfs.product import ProductSpec, payload_bytes
+from udfs.row import number_text
 from udfs.timestamps import parse_iso
 
-spec_app = typer.Typer(no_args_is_help=True, help="Product specs: test.")
+spec_app = typer.Typer(no_args_is_help=True, help="Product specs: test, explain.")
 
 
 def decode(
@@ -24,6 +30,7 @@ def decode(
     payload: Annotated[str, typer.Argument(help="Hex for binary products, else the text; `-` reads standard input.")],
     device: Annotated[str, typer.Option(help="Device id of the message.")] = "cli",
     firmware: Annotated[str | None, typer.Option(help="Firmware that the device runs.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port that the payload came by, as LoRaWAN's FPort.")] = None,
     event_time: Annotated[
         str | None, typer.Option(help="Epoch ms or ISO 8601, for payloads without a time of their own; default: now.")
     ] = None,
@@ -41,6 +48,7 @@ def decode(
         received_at=time.time_ns() // 1_000_000,
         payload="".join(text.split()) if spec.format == "hex" else text,
         firmware=firmware,
+        port=port,
         event_time=None if event_time is None else _epoch_ms(event_time),
     )
     try:
@@ -74,6 +82,43 @@ def run_spec_tests(
     typer.echo(f"{passed} passed, {failed} failed, {len(specs)} product{'s' if len(specs) != 1 else ''}")
     if failed:
         raise typer.Exit(1)
+
+
+@spec_app.command("explain")
+def explain_payload(
+    context: typer.Context,
+    product: Annotated[str, typer.Argument(help="Product name, as in specs/products.")],
+    payload: Annotated[str, typer.Argument(help="Hex for binary products, else the text; `-` reads standard input.")],
+    firmware: Annotated[str | None, typer.Option(help="Firmware that the device runs.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port that the payload came by, as LoRaWAN's FPort.")] = None,
+) -> None:
+    """Say of every byte of a payload what it is; exits 1 where the spec refuses it."""
+    spec = find_product(load_catalog(context), product)
+    text = _standard_input() if payload == "-" else payload
+    text = "".join(text.split()) if spec.format == "hex" else text
+    envelope = Envelope(
+        product=product, device="cli", protocol="file", received_at=0, payload=text, firmware=firmware, port=port
+    )
+    try:
+        decoder = spec.decoder(envelope)
+        spans = decoder.explain(text)
+    except DecodeError as error:
+        error.product, error.spec_version = spec.product, spec.version
+        typer.echo(explain(error, spec, text), err=True)
+        raise typer.Exit(1) from error
+    Console(highlight=False).print(spans_table(spans, decoder.payload_bytes(text), spec.format == "hex"))
+
+
+def spans_table(spans: Sequence[Span], data: bytes, is_hex: bool) -> Table:
+    """One row for each part of a payload: where it stands, its bytes, and what they mean."""
+    table = Table("byte", "bits", "payload", "what", "name", "value", "unit", box=None, header_style="bold")
+    for span in spans:
+        shown = data[span.start : span.end]
+        excerpt = shown[:16].hex() if is_hex else repr(shown[:24].decode("utf-8", "replace"))[1:-1]
+        value = "" if span.value is None else number_text(span.value) if type(span.value) is float else str(span.value)
+        cells = str(span.start), span.bits or "", excerpt, span.what, span.name, value, span.unit
+        table.add_row(*map(Text, cells))
+    return table
 
 
 def explain(error: DecodeError, spec: ProductSpec, payload: str) -> str:

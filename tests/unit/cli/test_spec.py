@@ -95,7 +95,7 @@ class TestDecode:
             1,
             "unknown product `milesight-am318`, did you mean `milesight-am319`?\n",
         )
-        assert "there are: coldroom-logger, meitrack-aaa" in sluice("decode", "zzz", "00").stderr
+        assert "there are: browan-tbhh100, coldroom-logger" in sluice("decode", "zzz", "00").stderr
 
     def test_refuses_an_event_time_that_is_none(self) -> None:
         result = sluice("decode", "milesight-am319", "03673401", "--event-time", "soon")
@@ -108,7 +108,19 @@ class TestSpecTest:
         result = sluice("spec", "test")
         assert result.exit_code == 0
         assert "  ok    published by the vendor\n" in result.stdout
-        assert result.stdout.splitlines()[-1].endswith("0 failed, 5 products")
+        assert result.stdout.splitlines()[-1].endswith("0 failed, 22 products")
+
+    def test_explains_every_byte(self) -> None:
+        result = sluice("spec", "explain", "digitalmatter-oyster", "8a0201", "--port", "2")
+        assert result.exit_code == 0
+        assert [line.split() for line in result.stdout.splitlines()[1:3]] == [
+            ["0", "0[6:0]", "8a", "field", "sequence", "10", "1"],
+            ["0", "0[7]", "8a", "field", "accepted", "true"],
+        ]
+
+    def test_explains_up_to_a_refusal(self) -> None:
+        result = sluice("spec", "explain", "digitalmatter-oyster", "8a0201", "--port", "9")
+        assert (result.exit_code, "reason       unknown_layout" in result.stderr) == (1, True)
 
     def test_runs_one_product(self, specs: Path) -> None:
         result = sluice("spec", "test", "probe", specs=specs)
@@ -155,7 +167,7 @@ class TestSpecsFolder:
 
     def test_is_else_the_projects_own(self, tmp_path, monkeypatch) -> None:
         monkeypatch.chdir(tmp_path)
-        assert "5 products\n" in sluice("spec", "test", specs=None).stdout
+        assert "22 products\n" in sluice("spec", "test", specs=None).stdout
 
     def test_must_hold_products(self, tmp_path: Path) -> None:
         result = sluice("spec", "test", specs=tmp_path)

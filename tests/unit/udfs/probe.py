@@ -22,7 +22,7 @@ domain: telemetry
 format: {format}
 examples: [{{payload: "", error: truncated}}]
 """
-_FORMATS = {"length": "hex", "key_value": "hex", "hybrid": "text", "json": "json", "csv": "csv"}
+_FORMATS = {"length": "hex", "key_value": "hex", "hybrid": "text", "json": "json", "csv": "csv", "switch": "hex"}
 
 
 def decoder_of(product: ProductSpec) -> Decoder:
@@ -31,9 +31,15 @@ def decoder_of(product: ProductSpec) -> Decoder:
     return route.decoder
 
 
-def compile_probe(layout: str, extra: str = "") -> ProductSpec:
+def compile_probe(layout: str, extra: str = "", payload_format: str | None = None) -> ProductSpec:
     """The product `probe` with this YAML as its layout and `extra` keys at the top."""
     layout = dedent(layout).strip()
     kind = layout.split("kind:", 1)[1].split()[0]
-    text = _HEAD.format(format=_FORMATS[kind]) + dedent(extra) + "layout:\n" + indent(layout, "  ") + "\n"
+    text = (
+        _HEAD.format(format=payload_format or _FORMATS[kind])
+        + dedent(extra)
+        + "layout:\n"
+        + indent(layout, "  ")
+        + "\n"
+    )
     return compile_catalog({"domains/telemetry.yaml": DOMAIN, "products/probe.yaml": text}).products["probe"]
