@@ -186,19 +186,21 @@ def test_modules_come_from_the_zip_alone(service: Service) -> None:
     assert any(path.is_relative_to(service.unpacked / "python") for path in libraries), libraries
 
 
-def test_the_dead_letter_is_shown(service: Service) -> None:
+def test_the_dead_letter_is_listed_and_shown(service: Service) -> None:
     query = "SELECT reason FROM dead_letters"
     wait_until(lambda: len(lake_rows(service.config, query, "dead_letters")) == 1, "a dead letter", service.check)
-    run_dir = service.unpacked.parent / "stack"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SLUICE_", "AWS_"))}
-    command = [str(Path(sys.executable).with_name("sluice")), "dlq", "show", "--run-dir", str(run_dir)]
-    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert shown.returncode == 0, shown.stderr
-    lines = shown.stdout.splitlines()
+    _, counts, _, letter = dlq(service, "list").splitlines()
+    assert counts.split()[1:4] == ["truncated", "1", "0"]
+    lines = dlq(service, "show", letter.split()[0]).splitlines()
     assert "reason       truncated" in lines
     assert "device       room-2" in lines
     assert "excerpt      0367" in lines
-    none = subprocess.run(
-        [*command, "--reason", "x' OR '1'='1"], env=environment, capture_output=True, text=True, check=True
-    )
-    assert none.stdout == "no dead letters\n"
+    assert dlq(service, "list", "--reason", "x' OR '1'='1") == "no dead letters\n"
+
+
+def dlq(service: Service, *arguments: str) -> str:
+    """What `sluice dlq` prints about the stack of the service, found by its folder alone."""
+    run_dir = service.unpacked.parent / "stack"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SLUICE_", "AWS_"))}
+    command = [str(Path(sys.executable).with_name("sluice")), "dlq", *arguments, "--run-dir", str(run_dir)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
