@@ -156,7 +156,10 @@ def compile_meaning(name: str, spec: Meaning, place: Place, scope: Scope) -> Fie
     _note_steps(name, spec, place, scope, kind)
     store = _store(name, spec, kind, kept, name == scope.time_field)
     special = kept or elsewhere is not None or spec.equals is not None or spec.pattern is not None
-    plain: Number | Labels | None = None if special or isinstance(spec.absent, dict) else (number or labels)
+    tells_absence = isinstance(spec.absent, dict) or (labels is not None and bool(spec.absent))
+    plain: Number | Labels | None = None if special or tells_absence else (number or labels)
+    if isinstance(plain, Number):
+        plain = replace(plain, absent=frozenset(map(_raw_key, spec.absent or ())))
     if isinstance(plain, Number) and not spec.absent:
         read = _read_number(name, plain)
     else:
@@ -169,7 +172,7 @@ def compile_meaning(name: str, spec: Meaning, place: Place, scope: Scope) -> Fie
         is_timestamp=spec.type in TIMESTAMPS,
         hidden=spec.hidden,
         optional=bool(spec.absent),
-        plain=replace(plain, absent=frozenset(spec.absent or ())) if isinstance(plain, Number) else plain,
+        plain=plain,
         typed=typed,
     )
 

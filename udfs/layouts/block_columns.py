@@ -115,7 +115,8 @@ def _measure(number: Number, raw: NDArray[Any], sound: Bools) -> NDArray[np.floa
     if scaling is not None:
         if scaling.multiplier != 1:
             values *= scaling.multiplier
-        if scaling.shift:
+        if scaling.shift or scaling.multiplier < 0:
+            # Adding 0 makes 0.0 of -0.0, which the whole numbers of the row engine do not know.
             values += scaling.shift
         values /= scaling.divisor
     if limits.low != -inf:
@@ -128,11 +129,12 @@ def _measure(number: Number, raw: NDArray[Any], sound: Bools) -> NDArray[np.floa
 
 
 def _label_table(place: Place) -> NDArray[np.object_]:
-    """The label of every raw value, None where there is none."""
+    """The label of every raw value, None where there is none; those of negative ones stand at the end."""
     plain = place.field.plain
     assert isinstance(plain, Labels)  # noqa: S101 - only called for these
     table = np.full(1 << place.slot.width, plain.other, dtype=object)
+    lowest = -(len(table) // 2) if place.slot.signed else 0
     for raw, label in plain.labels.items():
-        if isinstance(raw, int) and 0 <= raw < len(table):
+        if isinstance(raw, int) and lowest <= raw < lowest + len(table):
             table[raw] = label
     return table

@@ -3,35 +3,22 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from probe import ROOT, decoder_of
+from variation import corrupted, envelope_of, good_examples, readings_of, varied
 
 from udfs.catalog import compile_catalog, read_specs
-from udfs.errors import REASONS, DecodeError
+from udfs.errors import REASONS, DecodeError, EncodeError
 from udfs.message import Envelope
-from udfs.product import ProductSpec
+from udfs.product import payload_bytes
 from udfs.timestamps import iso_text
 
 CATALOG = compile_catalog(read_specs(ROOT / "specs"))
 PRODUCTS = sorted(CATALOG.products)
+REVERSIBLE = [name for name in PRODUCTS if good_examples(CATALOG.products[name])]
 TEXT = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=20)
 TIMES = st.integers(946_684_800, 4_102_444_799).map(lambda seconds: iso_text(seconds * 1000))
-
-
-def sample(product: ProductSpec) -> st.SearchStrategy[str]:
-    return st.sampled_from([example.payload for example in product.document.examples])
-
-
-@st.composite
-def corrupted(draw: st.DrawFn, product: ProductSpec) -> str:
-    """A payload of the spec's examples with characters replaced, inserted or cut out."""
-    payload = draw(sample(product))
-    for _ in range(draw(st.integers(0, 4))):
-        start = draw(st.integers(0, len(payload)))
-        end = min(len(payload), start + draw(st.integers(0, 3)))
-        payload = payload[:start] + draw(st.text(max_size=3)) + payload[end:]
-    return payload
 
 
 def decode_error(envelope: Envelope) -> DecodeError | None:
@@ -42,20 +29,36 @@ def decode_error(envelope: Envelope) -> DecodeError | None:
     return None
 
 
+@pytest.mark.timeout(120)  # a loop without end is cut off here
 @pytest.mark.parametrize("name", PRODUCTS)
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
-def test_decoding_raises_nothing_but_decode_error(name: str, data: st.DataObject) -> None:
+def test_decoding_raises_nothing_but_decode_error_and_ends(name: str, data: st.DataObject) -> None:
     product = CATALOG.products[name]
-    random_hex = st.binary(max_size=64).map(bytes.hex)
-    surrogates = st.text(st.characters(), max_size=64)
-    payload = data.draw(corrupted(product) | random_hex | st.text(max_size=64) | surrogates)
-    envelope = Envelope(product=name, device="d", protocol="tcp", received_at=0, payload=payload)
-    error = decode_error(envelope)
+    example, payload = data.draw(corrupted(product))
+    error = decode_error(envelope_of(product, example, payload))
     if error is not None:
         assert error.reason in REASONS
         assert len(error.excerpt) <= 64
-        assert error.byte_offset is None or 0 <= error.byte_offset <= len(payload.encode("utf-8", "surrogatepass"))
+        assert error.byte_offset is None or 0 <= error.byte_offset <= len(payload_bytes(payload, product.format))
+
+
+@pytest.mark.parametrize("name", REVERSIBLE)
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_readings_that_fit_come_back(name: str, data: st.DataObject) -> None:
+    product = CATALOG.products[name]
+    example = data.draw(st.sampled_from(good_examples(product)))
+    messages = data.draw(varied(product, example))
+    try:
+        payload = product.encode(messages, port=example.port, firmware=example.firmware)
+        again = readings_of(product, example, payload)
+    except EncodeError:
+        assume(False)
+    except DecodeError as error:
+        assume(error.reason == "check_failed")
+        raise
+    assert again == messages
 
 
 @given(st.binary(min_size=9, max_size=9))
