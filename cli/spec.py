@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -11,17 +12,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.specs_folder import find_product, load_catalog
+from cli.specs_folder import find_product, load_catalog, specs_folder
 from udfs.errors import DecodeError
 from udfs.examples import Difference, ExampleResult, run_examples
 from udfs.excerpt import Excerpt, hex_excerpt, text_excerpt
 from udfs.layouts.frame import Span
 from udfs.message import Envelope
 from udfs.product import ProductSpec, payload_bytes
+from udfs.releases import ReleaseError, read_releases, release_of
 from udfs.row import number_text
 from udfs.timestamps import parse_iso
 
-spec_app = typer.Typer(no_args_is_help=True, help="Product specs: test, explain.")
+spec_app = typer.Typer(no_args_is_help=True, help="Product specs: draft, test, explain, document, version.")
 
 
 def decode(
@@ -67,9 +69,9 @@ def run_spec_tests(
 ) -> None:
     """Run the examples in the spec files: decode, compare, and encode back byte for byte.
 
-    Exits 1 where an example fails or a spec does not compile.
+    Exits 1 where an example fails, a spec does not compile, or its meaning changed and its `version` did not.
     """
-    catalog = load_catalog(context)
+    catalog, folder = load_catalog(context), specs_folder(context)
     specs = list(catalog.products.values()) if product is None else [find_product(catalog, product)]
     failed = passed = 0
     for spec in specs:
@@ -77,6 +79,9 @@ def run_spec_tests(
         typer.echo(f"{spec.product}  version {spec.version}")
         for result in results:
             typer.echo(render_result(result))
+        if fault := _version_fault(folder, spec):
+            typer.echo(f"  FAIL  {fault}")
+            failed += 1
         failed += sum(not result.passed for result in results)
         passed += sum(result.passed for result in results)
     typer.echo(f"{passed} passed, {failed} failed, {len(specs)} product{'s' if len(specs) != 1 else ''}")
@@ -144,6 +149,15 @@ def render_result(result: ExampleResult) -> str:
     """A line for an example, and beneath it a table of what differs."""
     line = f"  {'ok  ' if result.passed else 'FAIL'}  {result.title}"
     return line if result.passed else f"{line}\n{_table(result.differences)}"
+
+
+def _version_fault(folder: Path, spec: ProductSpec) -> str:
+    """Why the spec may not stand under its version, empty where it may."""
+    try:
+        read_releases(folder, spec.product).is_locked(release_of(spec))
+    except ReleaseError as error:
+        return error.message
+    return ""
 
 
 def _standard_input() -> str:

@@ -28,10 +28,14 @@ def find_specs(given: Path | None) -> Path:
     raise typer.Exit(1)
 
 
+def specs_folder(context: typer.Context) -> Path:
+    """The folder of the specs that the command works on."""
+    return find_specs((context.find_object(Settings) or Settings()).specs)
+
+
 def load_catalog(context: typer.Context) -> Catalog:
     """The catalog of the specs folder; prints every spec error and exits 1 where there are some."""
-    settings = context.find_object(Settings) or Settings()
-    folder = find_specs(settings.specs)
+    folder = specs_folder(context)
     try:
         return compile_catalog(read_specs(folder))
     except SpecError as error:

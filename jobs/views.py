@@ -39,7 +39,7 @@ def typed_views(catalog: Catalog) -> Iterator[str]:
 def _typed_view(spec: ProductSpec, domain: str) -> str:
     columns = [f"`{name}`" for name in _MESSAGE]
     columns += [
-        f"{column.kind}s['{column.name}'] AS `{_column_name(column.name)}`"
+        f"{column.kind}s['{column.name}'] AS `{column_name(column.name)}`"
         for column in spec.columns
         if column.domain == domain
     ]
@@ -50,5 +50,6 @@ def _typed_view(spec: ProductSpec, domain: str) -> str:
     )
 
 
-def _column_name(field: str) -> str:
+def column_name(field: str) -> str:
+    """`firmware` → `reported_firmware`: what a field is called beside the columns of the message itself."""
     return f"reported_{field}" if field in _MESSAGE else field

@@ -19,7 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
+from udfs.catalog import compile_catalog, read_specs
 from udfs.errors import SluiceError
+from udfs.releases import read_releases, release_of
 
 MAX_BYTES: Final = 512 * 1024 * 1024
 """The service takes no larger zip."""
@@ -53,6 +55,7 @@ def build_package(project: Path, target: Path, platform: str = SERVICE_PLATFORM)
     for needed in (project / "main.py", project / "requirements" / "lock.txt", jar):
         if not needed.exists():
             raise PackageError(f"{needed} is missing: `make package` in the project's folder makes what it needs")
+    _check_releases(project / "specs")
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_suffix(".new")
     with TemporaryDirectory(prefix="sluice-package-") as libraries:
@@ -75,6 +78,13 @@ def dependencies(project: Path) -> list[str]:
     """What pyproject.toml says that the job itself needs."""
     document = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
     return [str(requirement) for requirement in document["project"]["dependencies"]]
+
+
+def _check_releases(specs: Path) -> None:
+    """Nothing is deployed whose version may still come to mean something else."""
+    for spec in compile_catalog(read_specs(specs)).products.values():
+        if not read_releases(specs, spec.product).is_locked(release_of(spec)):
+            raise PackageError(f"{spec.product} version {spec.version} is not locked: run `sluice spec lock`")
 
 
 def _install_libraries(project: Path, folder: Path, platform: str) -> None:

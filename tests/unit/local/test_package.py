@@ -1,6 +1,7 @@
 """What goes into the zip, from a small project without libraries; the real one is started in tests/integration."""
 
 import json
+import shutil
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -20,7 +21,7 @@ FILES = {
     "udfs/layouts/text.py": "",
     "cli/main.py": "",
     "local/stack.py": "",
-    "specs/products/p.yaml": "",
+    "specs/masters/p.yaml": "",
     "sql/rules/p/r.sql": "",
 }
 
@@ -40,7 +41,7 @@ def test_the_zip_holds_what_the_job_needs_and_nothing_else(project: Path, tmp_pa
         "main.py",
         "python/jobs/platform.py",
         "python/udfs/layouts/text.py",
-        "specs/products/p.yaml",
+        "specs/masters/p.yaml",
         "sql/rules/p/r.sql",
     ]
     assert (built.num_files, built.size) == (6, built.path.stat().st_size)
@@ -56,6 +57,14 @@ def test_the_same_files_give_the_same_bytes(project: Path, tmp_path: Path) -> No
 def test_a_missing_jar_is_named(project: Path, tmp_path: Path) -> None:
     (project / "target" / "sluice.jar").unlink()
     with pytest.raises(PackageError, match=r"sluice\.jar is missing: `make package`"):
+        build_package(project, tmp_path / "a.zip")
+
+
+def test_a_version_that_is_not_locked_is_named(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "specs/domains", project / "specs/domains")
+    (project / "specs/products").mkdir()
+    shutil.copy(ROOT / "specs/products/talkpool-oy1700.yaml", project / "specs/products")
+    with pytest.raises(PackageError, match="talkpool-oy1700 version 1 is not locked: run `sluice spec lock`"):
         build_package(project, tmp_path / "a.zip")
 
 

@@ -17,7 +17,7 @@ measurements:
 _HEAD = """\
 product: probe
 title: Probe
-version: 3
+version: {version}
 domain: telemetry
 format: {format}
 examples: [{{payload: "", error: truncated}}]
@@ -31,12 +31,12 @@ def decoder_of(product: ProductSpec) -> Decoder:
     return route.decoder
 
 
-def compile_probe(layout: str, extra: str = "", payload_format: str | None = None) -> ProductSpec:
+def compile_probe(layout: str, extra: str = "", payload_format: str | None = None, version: int = 3) -> ProductSpec:
     """The product `probe` with this YAML as its layout and `extra` keys at the top."""
     layout = dedent(layout).strip()
     kind = layout.split("kind:", 1)[1].split()[0]
     text = (
-        _HEAD.format(format=payload_format or _FORMATS[kind])
+        _HEAD.format(format=payload_format or _FORMATS[kind], version=version)
         + dedent(extra)
         + "layout:\n"
         + indent(layout, "  ")
