@@ -7,7 +7,7 @@ from udfs.column import Column
 from udfs.computed import BUILT_IN, compile_computed, names_asked
 from udfs.contract import compile_check, time_policy
 from udfs.document import Place, read_document, suggest
-from udfs.errors import REASONS
+from udfs.errors import REASONS, SpecErrors
 from udfs.layouts.base import compile_each
 from udfs.layouts.registry import compile_layout
 from udfs.layouts.routes import compile_routes
@@ -38,7 +38,7 @@ def compile_product(file: str, text: str, domains: Mapping[str, DomainDocument])
     if domain is None:
         message = f"no domain `{document.domain}` in specs/domains{suggest(document.domain, domains)}"
         raise (root / "domain").error(message)
-    names = names_asked(document)
+    names = names_asked(document, root)
     steps: list[StepRule] = []
 
     def scope() -> Scope:
@@ -58,7 +58,7 @@ def compile_product(file: str, text: str, domains: Mapping[str, DomainDocument])
     computed = compile_each(document.computed, root / "computed", lambda spec, at: compile_computed(spec, at, scope()))
     fields += [value.field for value in computed]
     checks = compile_each(document.checks, root / "checks", compile_check)
-    _check_names(names, fields, root)
+    _check_names(names, fields)
     _check_time_field(document, fields, root)
     compile_each(document.examples, root / "examples", _check_example)
     return ProductSpec(
@@ -96,14 +96,18 @@ def _columns(fields: Iterable[Field]) -> tuple[Column, ...]:
     return tuple(columns.values())
 
 
-def _check_names(names: Iterable[str], fields: Sequence[Field], root: Place) -> None:
+def _check_names(names: Mapping[str, Place], fields: Sequence[Field]) -> None:
     """Every name that an expression asks for is a field's, or one that reading itself knows."""
     known = {*BUILT_IN, *(field.name for field in fields)}
     known |= {column.name for field in fields for column in field.columns}
     known |= {flag for field in fields for flag in field.flags}
-    for name in names:
-        if name not in known:
-            raise root.error(f"an expression asks for `{name}`, which is no field{suggest(name, known)}")
+    faults = [
+        place.error(f"an expression asks for `{name}`, which is no field{suggest(name, known)}")
+        for name, place in names.items()
+        if name not in known
+    ]
+    if faults:
+        raise SpecErrors(faults)
 
 
 def _check_file_name(file: str, name: str, place: Place) -> None:

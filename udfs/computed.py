@@ -44,16 +44,18 @@ def compile_computed(spec: Computed, place: Place, scope: Scope) -> ComputedValu
     return ComputedValue(field, expression(spec.compute, place / "compute"))
 
 
-def names_asked(document: ProductDocument) -> frozenset[str]:
-    """The names in all expressions and in all names that hold values."""
-    names: set[str] = set()
-    for struct in _structs(document):
+def names_asked(document: ProductDocument, root: Place) -> dict[str, Place]:
+    """The names in all expressions and in all names that hold values, each with the place that asks first."""
+    names: dict[str, Place] = {}
+    for struct, place in _structs(document, root):
         for key in _EXPRESSIONS:
             text = getattr(struct, key, None)
             if isinstance(text, str) and text not in _WORDS and not (key == "until" and not hasattr(struct, "repeat")):
-                names |= _names(text)
-        names |= set(names_in(str(getattr(struct, "name", ""))))
-    return frozenset(names)
+                for name in sorted(_names(text)):
+                    names.setdefault(name, place / key.removesuffix("_"))
+        for name in names_in(str(getattr(struct, "name", ""))):
+            names.setdefault(name, place / "name")
+    return names
 
 
 def _names(text: str) -> frozenset[str]:
@@ -63,14 +65,14 @@ def _names(text: str) -> frozenset[str]:
         return frozenset()  # told with its place where it is compiled
 
 
-def _structs(node: Any) -> Iterator[Strict]:
+def _structs(node: Any, place: Place) -> Iterator[tuple[Strict, Place]]:
     if isinstance(node, Strict):
-        yield node
-        for name in node.__struct_fields__:
-            yield from _structs(getattr(node, name))
+        yield node, place
+        for field in msgspec.structs.fields(node):
+            yield from _structs(getattr(node, field.name), place / field.encode_name)
     elif isinstance(node, list):
-        for child in node:
-            yield from _structs(child)
+        for index, child in enumerate(node):
+            yield from _structs(child, place / index)
     elif isinstance(node, dict):
-        for child in node.values():
-            yield from _structs(child)
+        for key, child in node.items():
+            yield from _structs(child, place / key)

@@ -29,6 +29,11 @@ EXPECTED = {
     "example_without_outcome": [
         "7:12: examples[0]: an example has either `expect` (the readings) or `error` (the reason code)",
     ],
+    "expression_asks_for_no_field": [
+        "10:15: layout.parts[1].repeat: an expression asks for `cuont`, which is no field, did you mean `count`?",
+        "12:18: layout.parts[1].fields[0].name: an expression asks for `idx`, which is no field, did you mean `index`?",
+        "14:13: checks[0].check: an expression asks for `leevl_0`, which is no field",
+    ],
     "format_of_another_layout": [
         "6:9: layout: this layout reads format hex, not json",
     ],

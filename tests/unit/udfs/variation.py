@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+import yaml
 from hypothesis import strategies as st
 
 from udfs.bits import parse_bits
 from udfs.computed import names_asked
+from udfs.document import Place
 from udfs.errors import DecodeError
 from udfs.message import Envelope
 from udfs.model import Computed, Example, Meaning, Strict
@@ -16,6 +18,7 @@ from udfs.product import ProductSpec
 from udfs.row import Row
 from udfs.timestamps import iso_text
 
+NOWHERE = Place("", yaml.ScalarNode("", ""))
 Readings = dict[str, float | str]
 END_OF_CENTURY = 4_102_444_799_000
 """When every payload arrives, so that no time that a field can hold is in the future."""
@@ -57,7 +60,7 @@ def good_examples(product: ProductSpec) -> list[Example]:
 @st.composite
 def varied(draw: st.DrawFn, product: ProductSpec, example: Example) -> list[Readings]:
     """The example's readings, each varied or not; what expressions ask for stays, for it decides what else there is."""
-    kept = names_asked(product.document)
+    kept = names_asked(product.document, NOWHERE)
     messages = readings_of(product, example, example.payload)
     for readings in messages:
         for name in readings:
