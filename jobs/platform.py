@@ -5,6 +5,9 @@ device_data ─► Decode (ingest, decode, enrich) ─► messages ─► typed 
 master_cdc ─► NormaliseMaster ─► master_changes ─────────────────────┴─► sql/sinks, sql/aggregates
 """
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -61,9 +64,13 @@ def read_project(root: Path) -> Project:
 
 
 def build_job(env: StreamExecutionEnvironment, config: Config, project: Project) -> None:
-    """Puts the whole graph into `env`, ready to execute; makes the stores ready on the way."""
-    t_env = table_environment(env, config.job)
+    """Makes the stores ready and puts the whole graph into `env`, ready to execute."""
     prepare_stores(config, project.sql / "aurora")
+    with one_java_thread():
+        _plan(table_environment(env, config.job), config, project)
+
+
+def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> None:
     values = config.placeholders()
     for statement in _statements(project, values, "catalogs", "sources"):
         t_env.execute_sql(statement.text)
@@ -78,6 +85,20 @@ def build_job(env: StreamExecutionEnvironment, config: Config, project: Project)
     inserts = t_env.create_statement_set()
     write_stores(t_env, inserts, _statements(project, values, "sinks", "aggregates"))
     inserts.attach_as_datastream()
+
+
+@contextmanager
+def one_java_thread() -> Iterator[None]:
+    """While it lasts, all calls reach Java by one thread, to which Flink's planner is bound (FLINK-23020).
+
+    A Java object that Python's collector frees in another thread, such as a store's client has, would make the gateway
+    open a second connection, which is a second Java thread: one start in a dozen died of it.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def table_environment(env: StreamExecutionEnvironment, job: Job) -> StreamTableEnvironment:

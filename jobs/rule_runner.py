@@ -16,7 +16,7 @@ from pyflink.table import StreamTableEnvironment
 
 from jobs import rows
 from jobs.config import Job
-from jobs.platform import judge, publish_messages, table_environment
+from jobs.platform import judge, one_java_thread, publish_messages, table_environment
 from jobs.rule_cases import AlarmChange, CaseMessage, PlannedCase, case_messages, differs, in_order
 from jobs.rules import Rule
 from udfs.catalog import Catalog
@@ -46,7 +46,8 @@ def run_cases(
 ) -> list[CaseResult]:
     """The result of every case; raises RuleError where Flink refuses a rule, RunError where the run fails."""
     messages = [message for case in planned for message in case_messages(case, catalog, default_limits)]
-    t_env = _job(_judged_together(planned), messages, catalog)
+    with one_java_thread():
+        t_env = _job(_judged_together(planned), messages, catalog)
     try:
         with t_env.execute_sql(_CHANGES).collect() as changes:
             seen = [_Change(*row) for row in changes]

@@ -12,11 +12,12 @@ from udfs.layouts.base import compile_each
 from udfs.layouts.registry import compile_layout
 from udfs.layouts.routes import compile_routes
 from udfs.meaning import TIMESTAMPS, Field, Scope
-from udfs.model import DomainDocument, Example, ProductDocument, UnifiedMeasurement
+from udfs.model import Checksum, DomainDocument, Example, ProductDocument, UnifiedMeasurement
 from udfs.product import ProductSpec
 from udfs.steps import StepRule
 from udfs.typed_document import read_typed
 from udfs.units import unit_fault
+from udfs.walk import structs
 
 
 def compile_domain(file: str, text: str) -> DomainDocument:
@@ -59,6 +60,7 @@ def compile_product(file: str, text: str, domains: Mapping[str, DomainDocument])
     fields += [value.field for value in computed]
     checks = compile_each(document.checks, root / "checks", compile_check)
     _check_names(names, fields)
+    _check_marks(document, root)
     _check_time_field(document, fields, root)
     compile_each(document.examples, root / "examples", _check_example)
     return ProductSpec(
@@ -108,6 +110,17 @@ def _check_names(names: Mapping[str, Place], fields: Sequence[Field]) -> None:
     ]
     if faults:
         raise SpecErrors(faults)
+
+
+def _check_marks(document: ProductDocument, root: Place) -> None:
+    """Every mark that a checksum names is there."""
+    found = list(structs(document, root))
+    marks = {mark for struct, _ in found if (mark := getattr(struct, "mark", None)) is not None}
+    for struct, place in found:
+        for key in ("start", "end") if isinstance(struct, Checksum) else ():
+            mark = getattr(struct, key)
+            if mark is not None and mark not in marks:
+                raise (place / key).error(f"no item has `mark: {mark}`{suggest(mark, marks)}")
 
 
 def _check_file_name(file: str, name: str, place: Place) -> None:

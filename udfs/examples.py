@@ -79,6 +79,7 @@ def _received_at(product: ProductSpec, example: Example) -> int:
         return parse_iso(example.received_at)
     try:
         rows = product.decoder(_envelope(product, example)).decode(example.payload)
+        product.compute(rows)
     except DecodeError:
         return 0
     return max((row.time for row in rows if row.time is not None), default=0)
@@ -134,13 +135,13 @@ def _same(expected: Any, got: float | str) -> bool:
 
 
 def _compare_round_trip(product: ProductSpec, example: Example, messages: list[Message]) -> list[Difference]:
-    readings = [_readings(message) for message in messages]
+    readings = [product.written(_readings(message)) for message in messages]
     try:
         decoder = product.decoder(_envelope(product, example))
         encoded = product.encode(readings, port=example.port, firmware=example.firmware)
         received_at = max(message.event_time for message in messages)
         envelope = msgspec.structs.replace(_envelope(product, example, received_at), payload=encoded)
-        again = [_readings(message) for message in product.decode(envelope)]
+        again = [product.written(_readings(message)) for message in product.decode(envelope)]
     except (DecodeError, EncodeError) as error:
         return [Difference("encoded back", example.payload, str(error))]
     if again != readings:

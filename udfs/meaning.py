@@ -138,7 +138,7 @@ def compile_meaning(name: str, spec: Meaning, place: Place, scope: Scope) -> Fie
         convert, invert, labels = _label(name, spec, place)
         scope.choices[name] = list(dict.fromkeys(labels.labels.values()))
     elif spec.type in TIMESTAMPS:
-        convert, invert, typed = *_timestamp(name, TIMESTAMPS[spec.type]), _typed_time
+        convert, invert, typed = *_timestamp(name, TIMESTAMPS[spec.type], _epoch(spec, place)), _typed_time
     elif spec.type == "bool":
         convert, invert, typed = lambda raw, row: bool(raw), lambda reading: _truth(name, reading), _typed_truth
         labels = Labels({0: "false"}, "true")
@@ -343,10 +343,18 @@ def _text(name: str, spec: Meaning, place: Place) -> tuple[Convert, Invert]:
     return convert, str
 
 
-def _timestamp(name: str, unit_ms: int) -> tuple[Convert, Invert]:
+def _epoch(spec: Meaning, place: Place) -> int:
+    """Where counting begins, in epoch ms."""
+    try:
+        return 0 if spec.epoch is None else parse_iso(spec.epoch)
+    except ValueError:
+        raise (place / "epoch").error(f"`{spec.epoch}` is no ISO 8601 time such as 2000-01-01") from None
+
+
+def _timestamp(name: str, unit_ms: int, epoch: int) -> tuple[Convert, Invert]:
     def convert(raw: float, row: Row) -> int:
         try:
-            ms = int(raw * unit_ms)
+            ms = int(raw * unit_ms) + epoch
             iso_text(ms)
         except (ValueError, OverflowError) as fault:
             raise DecodeError("bad_value", f"{name}: {fault}", field=name) from None
@@ -354,7 +362,7 @@ def _timestamp(name: str, unit_ms: int) -> tuple[Convert, Invert]:
 
     def invert(reading: Any) -> int:
         try:
-            return parse_iso(str(reading)) // unit_ms
+            return (parse_iso(str(reading)) - epoch) // unit_ms
         except ValueError as fault:
             raise EncodeError(f"{reading!r} is no ISO 8601 timestamp", field=name) from fault
 
@@ -454,6 +462,8 @@ def _refuse_contradictions(spec: Meaning, place: Place) -> None:
         raise (place / "scale").error(f"`{spec.scale}` is neither a number nor a fraction such as 1/1800000")
     if spec.scale == 0:
         raise (place / "scale").error("scale 0 would make every reading the same")
+    if spec.epoch is not None and spec.type not in ("unix_s", "unix_ms"):
+        raise (place / "epoch").error("`epoch` is for unix_s and unix_ms")
     if spec.enum is not None and spec.type in ("bool", *TIMESTAMPS):
         raise (place / "enum").error(f"`enum` does not fit type {spec.type}")
     if spec.else_ is not None and spec.enum is None:

@@ -106,6 +106,9 @@ class Meaning(Strict, kw_only=True, frozen=True):
         Meta(description="of a datetime in bytes: characters, BCD digits, or a byte for each two digits"),
     ] = "text"
     zone: Annotated[str, Meta(description="of a datetime: +01:00 or Europe/Amsterdam; else UTC")] | None = None
+    epoch: (
+        Annotated[str, Meta(description="of unix_s and unix_ms: where counting begins, ISO 8601; else 1970")] | None
+    ) = None
     zones: (
         Annotated[dict[str, str], Meta(description="of a datetime: what `z` in its format may be -> offset")] | None
     ) = None
@@ -170,7 +173,8 @@ class Group(Strict, kw_only=True, frozen=True, tag_field="item", tag="fields"):
 
     fields: Annotated[list["Item"], Meta(min_length=1)]
     size: Annotated[Length | ExpressionText, Meta(description="bytes; what is left over is `trailing`")] | None = None
-    until: Annotated[str, Meta(min_length=1, description="separator that ends the group and is consumed")] | None = None
+    until: Annotated[str, Meta(min_length=1, description="separator that ends the group")] | None = None
+    consume: Annotated[bool, Meta(description="whether `until` belongs to the group; else the next item has it")] = True
     separator: Annotated[str, Meta(min_length=1, description="stands between the values")] | None = None
     trailing: Trailing = "reject"
     domain: OptionalDomain = None
@@ -207,7 +211,9 @@ class Switch(Strict, kw_only=True, frozen=True, tag_field="item", tag="switch"):
     """Items chosen by a value; one that no case names refuses the payload unless there is `else`."""
 
     switch: ExpressionText
-    cases: Annotated[dict[str, list["Item"]], Meta(min_length=1)]
+    cases: Annotated[
+        dict[str, list["Item"]], Meta(min_length=1, description="a value, or several such as `0x12, 0x22` -> items")
+    ]
     else_: list["Item"] | None = msgspec.field(name="else", default=None)
     doc: str = ""
     mark: Mark = None

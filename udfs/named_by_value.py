@@ -15,6 +15,8 @@ from udfs.row import Readings, Row
 MAX_NAMES: Final = 4096
 """Names that one field may take in a decoder's life: a payload must not be able to fill the memory."""
 
+INDEX: Final = "index"
+
 _VALUE: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _PART: Final = re.compile(r"[a-z0-9_]{1,40}")
 
@@ -70,6 +72,24 @@ def values_in(template: str, name: str) -> dict[str, Any] | None:
     if match is None:
         return None
     return {value: int(text) if text.isdigit() else text for value, text in match.groupdict().items()}
+
+
+def bindings(fields: Sequence[Field], readings: Readings) -> list[dict[str, Any]]:
+    """The values that names of these fields hold in the readings; one empty set where no name holds any.
+
+    `index` is left out: the repeat around the field counts its elements itself.
+    """
+    named = [field for field in fields if set(names_in(field.name)) - {INDEX}]
+    if not named:
+        return [{}]
+    found: list[dict[str, Any]] = []
+    for field in named:
+        for name in field.readings_in(readings):
+            values = values_in(field.name, name) or {}
+            values.pop(INDEX, None)
+            if values not in found:
+                found.append(values)
+    return found
 
 
 def _form(choices: Sequence[Any] | None) -> str:

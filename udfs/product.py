@@ -75,10 +75,9 @@ class ProductSpec:
 
     def messages(self, envelope: Envelope, rows: Sequence[Row], before: Predecessors | None) -> list[Message]:
         """The messages of records that were read; raises DecodeError where a message's contract refuses one."""
-        for row in rows:
-            for value in self.computed:
-                value.add_to(row)
-            for check in self.checks:
+        self.compute(rows)
+        for check in self.checks:
+            for row in rows:
                 check.judge(row)
         data = payload_bytes(envelope.payload, self.format)
         if len(rows) == 1 and rows[0].others is None:
@@ -86,14 +85,24 @@ class ProductSpec:
         parts = [part for row in rows for part in row.messages()]
         return [self._message(envelope, row, index, data, before) for index, row in enumerate(parts)]
 
+    def compute(self, rows: Sequence[Row]) -> None:
+        """Adds to each record what is computed of its values; raises DecodeError."""
+        for value in self.computed:
+            for row in rows:
+                value.add_to(row)
+
     def encode(self, readings: Sequence[Readings], *, port: int | None = None, firmware: str | None = None) -> str:
         """The payload that decodes to these readings, one mapping a message; raises EncodeError.
 
         Numbers are rounded to the nearest step that the payload can hold; computed readings are left out.
         """
-        computed = {value.field.name for value in self.computed}
-        kept = [{name: value for name, value in row.items() if name not in computed} for row in readings]
+        kept = [self.written(row) for row in readings]
         return self.routes.encode([row for row in kept if row] or kept[:1], {"port": port, "firmware": firmware})
+
+    def written(self, readings: Readings) -> Readings:
+        """What of a message's readings a payload holds: all but the computed ones."""
+        computed = {value.field.name for value in self.computed}
+        return {name: value for name, value in readings.items() if name not in computed}
 
     def _message(self, envelope: Envelope, row: Row, index: int, data: bytes, before: Predecessors | None) -> Message:
         stated = envelope.event_time if row.time is None else row.time

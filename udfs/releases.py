@@ -5,7 +5,7 @@ release needs a higher `version`. Titles, docs, sources and examples are free.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +14,10 @@ import msgspec
 
 from udfs.column import Column
 from udfs.errors import SluiceError
-from udfs.model import ITEM, Meaning, ProductDocument, Strict
+from udfs.model import ITEM, Meaning, Strict
 from udfs.named_by_value import values_in
 from udfs.product import ProductSpec
+from udfs.walk import structs
 
 FOLDER: Final = "versions"
 _FREE: Final = frozenset({"doc", "title", "source", "examples", "version", "lossy"})
@@ -96,7 +97,8 @@ class Releases(msgspec.Struct, frozen=True):
 
 def release_of(spec: ProductSpec) -> Release:
     """What the spec promises as it stands."""
-    columns = [_released(column, spec.document) for column in spec.columns]
+    fields = [struct for struct, _ in structs(spec.document) if isinstance(struct, Meaning)]
+    columns = [_released(column, fields) for column in spec.columns]
     meaning = [_stated(spec.document), [(column.domain, column.name, column.unit) for column in columns]]
     text = json.dumps(meaning, sort_keys=True, ensure_ascii=False)
     fingerprint = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
@@ -125,20 +127,9 @@ def _path(specs: Path, product: str) -> Path:
     return specs / FOLDER / f"{product}.json"
 
 
-def _released(column: Column, document: ProductDocument) -> ReleasedColumn:
-    stated = [_stated(field) for field in _fields(document) if _fills(field, column.name)]
+def _released(column: Column, fields: Sequence[Meaning]) -> ReleasedColumn:
+    stated = [_stated(field) for field in fields if _fills(field, column.name)]
     return ReleasedColumn(column.domain, column.name, column.kind, column.unit, stated)
-
-
-def _fields(node: Any) -> Iterator[Meaning]:
-    if isinstance(node, Meaning):
-        yield node
-    if isinstance(node, Strict):
-        for name in node.__struct_fields__:
-            yield from _fields(getattr(node, name))
-    elif isinstance(node, list | dict):
-        for child in node if isinstance(node, list) else node.values():
-            yield from _fields(child)
 
 
 def _fills(field: Meaning, column: str) -> bool:

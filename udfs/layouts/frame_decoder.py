@@ -149,8 +149,9 @@ def _own_message_fields(node: Node) -> list[Field]:
 
 def _children(node: Node) -> list[Node]:
     nodes = list(getattr(node, "nodes", ()))
-    nodes += [child for name in ("run", "then", "otherwise") if (child := getattr(node, name, None)) is not None]
-    return nodes + list(getattr(node, "cases", {}).values())
+    if not nodes:
+        nodes = [child for name in ("run", "then", "otherwise") if (child := getattr(node, name, None)) is not None]
+    return nodes
 
 
 def _only_block(root: Node) -> Block | None:

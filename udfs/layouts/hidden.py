@@ -3,6 +3,7 @@
 from typing import Any
 
 from udfs.contract import evaluate
+from udfs.errors import DecodeError, EncodeError
 from udfs.expression import compile_expression
 from udfs.layouts.frame import Draft
 from udfs.meaning import Field
@@ -12,7 +13,10 @@ from udfs.model import Value
 def raw_value(field: Field, spec: Value, draft: Draft) -> Any:
     """The raw value to write, None where the reading is absent; raises EncodeError."""
     if field.bound is not None:
-        field = field.bound(draft.values)
+        try:
+            field = field.bound(draft.values)
+        except DecodeError as error:
+            raise EncodeError(error.message, field=field.name) from None
     if spec.flags is not None and spec.hidden:
         return field.write({flag: bool(_implied(flag, spec, draft)) for flag in spec.flags.values()})
     if not field.hidden:

@@ -146,7 +146,7 @@ def _group(item: Group, place: Place, context: Context) -> Node:
     run = compile_items(item.fields, place / "fields", inner)
     if isinstance(size, int) and run.size is not None and run.size > size:
         raise (place / "size").error(f"the items take {run.size} bytes, the size is {size}")
-    extent = Extent(size, None if item.until is None else item.until.encode(), item.trailing)
+    extent = Extent(size, None if item.until is None else item.until.encode(), item.trailing, item.consume)
     if isinstance(size, Expression):
         _derive(size, context, lambda draft: _written_size(run, draft))
     known = size if isinstance(size, int) else run.size if size is None and item.until is None else None
@@ -172,14 +172,18 @@ def _if(item: If, place: Place, context: Context) -> Node:
 
 def _switch(item: Switch, place: Place, context: Context) -> Node:
     subject = expression(item.switch, place / "switch")
-    cases = {
-        _case_value(case): compile_items(items, place / "cases" / case, context) for case, items in item.cases.items()
-    }
+    cases: dict[Any, Node] = {}
+    for case, items in item.cases.items():
+        node = compile_items(items, place / "cases" / case, context)
+        for value in map(_case_value, case.split(",")):
+            if value in cases:
+                raise (place / "cases" / case).error(f"another case has {case.strip()} already")
+            cases[value] = node
     otherwise = None if item.else_ is None else compile_items(item.else_, place / "else", context)
     sizes = {node.size for node in (*cases.values(), *([otherwise] if otherwise else []))}
-    node = Choice(subject, cases, otherwise, sizes.pop() if len(sizes) == 1 else None)
-    _derive(subject, context, node.implied)
-    return node
+    choice = Choice(subject, cases, otherwise, sizes.pop() if len(sizes) == 1 else None)
+    _derive(subject, context, choice.implied)
+    return choice
 
 
 def _repeat(item: Repeat, place: Place, context: Context) -> Node:
@@ -301,6 +305,7 @@ def _whole_or_expression(stated: int | str | None, place: Place) -> int | Expres
 
 
 def _case_value(case: str) -> Any:
+    case = case.strip()
     if case in ("true", "false"):
         return case == "true"
     try:

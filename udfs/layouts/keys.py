@@ -1,6 +1,6 @@
 """Keys in any order, each followed by its value: of the length that the key implies, or with its size before it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,13 +11,12 @@ from udfs.layouts.frame import Draft, Frame, Node
 from udfs.layouts.part import whole_number
 from udfs.layouts.structure import Extent, needed_fields, read_within, write_within
 from udfs.meaning import Field
-from udfs.named_by_value import names_in, values_in
+from udfs.named_by_value import bindings, names_in
 from udfs.row import Row
 
 Key = bytes
 _UNLISTED = "key"
 _OCCURRENCE = "occurrence"
-_INDEX = "index"
 _WRITTEN = "unlisted keys written"
 
 
@@ -211,18 +210,18 @@ class KeyLoop:
         return True
 
     def _write_named(self, key: Key, entry: Entry, draft: Draft) -> int:
-        bindings = _bindings(entry.node.fields, draft)
-        for values in bindings:
+        found = bindings(entry.node.fields, draft.readings)
+        for values in found:
             draft.values.update(values)
             self._write_key(key, entry, draft)
             for name in values:
                 draft.values.pop(name, None)
-        return len(bindings)
+        return len(found)
 
     def _write_unlisted(self, entry: Entry, draft: Draft) -> int:
         """Each reading goes to the first loop whose values can hold it."""
         number, written = 0, draft.values.get(_WRITTEN, frozenset())
-        for values in _bindings(entry.node.fields, draft):
+        for values in bindings(entry.node.fields, draft.readings):
             value = values.get(_UNLISTED)
             if (
                 value is None
@@ -267,19 +266,3 @@ class KeyLoop:
             return DecodeError("truncated", message, byte_offset=at)
         key = rest if self._form.until is None else rest.removesuffix(self._form.until)
         return DecodeError("unknown_key", f"no key {self._form.shown(key)} in the spec", byte_offset=at)
-
-
-def _bindings(fields: Sequence[Field], draft: Draft) -> list[dict[str, Any]]:
-    """The values that names of these fields hold in the readings; one empty set where no name holds any."""
-    named = [field for field in fields if set(names_in(field.name)) - {_INDEX}]
-    if not named:
-        return [{}]
-    found: list[dict[str, Any]] = []
-    for field in named:
-        for name in field.readings_in(draft.readings):
-            values = values_in(field.name, name) or {}
-            # The repeat around the field counts its elements itself.
-            values.pop(_INDEX, None)
-            if values not in found:
-                found.append(values)
-    return found

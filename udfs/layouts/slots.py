@@ -131,7 +131,8 @@ def _length(spec: Value, place: Place) -> int:
     if kind in NEEDS_LENGTH and spec.length is None:
         raise place.error(f"a {kind} in bytes needs its `length`")
     if kind not in (*NEEDS_LENGTH, *DEFAULT_LENGTHS):
-        raise (place / "type").error(f"type {kind} is written as text, bytes need u8, i16, text and the like")
+        hint = "stands in `bits`" if kind in _BIT_TYPES else "is written as text"
+        raise (place / "type").error(f"type {kind} {hint}, bytes need u8, i16, bcd, text and the like")
     if kind == "ip" and spec.length not in (4, 16):
         raise (place / "length").error("an ip has length 4 or 16")
     return spec.length if isinstance(spec.length, int) else DEFAULT_LENGTHS[kind]

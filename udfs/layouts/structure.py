@@ -12,6 +12,7 @@ from udfs.layouts.frame import Draft, Frame, Node
 from udfs.layouts.part import whole_number
 from udfs.meaning import Field, shown
 from udfs.model import Trailing
+from udfs.named_by_value import INDEX, bindings, names_in
 
 MAX_ELEMENTS: Final = 65536
 """Elements of one repeat; a payload that wants more is refused."""
@@ -51,6 +52,12 @@ class Extent:
     size: int | Expression | None = None
     until: bytes | None = None
     trailing: Trailing = "reject"
+    consumes: bool = True
+
+    @property
+    def separator(self) -> bytes:
+        """What stands behind the group and belongs to it."""
+        return (self.until or b"") if self.consumes else b""
 
     def limits(self, data: bytes, at: int, frame: Frame) -> tuple[int | None, int]:
         """Where the group ends, None where its items tell, and how long the separator behind it is."""
@@ -59,7 +66,7 @@ class Extent:
             if end < 0:
                 shown_until = self.until.decode("utf-8", "backslashreplace")
                 raise DecodeError("bad_separator", f"no {shown_until!r} from here on", byte_offset=at)
-            return end, len(self.until)
+            return end, len(self.separator)
         if self.size is None:
             return None, 0
         size = self.size if isinstance(self.size, int) else whole_number(self.size, frame, at)
@@ -111,7 +118,7 @@ class Grouped:
         if isinstance(self.extent.size, int):
             draft.out.extend(bytes(max(0, self.extent.size - (len(draft.out) - begin))))
         strip_separator(draft, begin, self.separator)
-        draft.out += self.extent.until or b""
+        draft.out += self.extent.separator
 
 
 def needed_fields(node: Node) -> list[Field]:
@@ -275,13 +282,18 @@ class Choice:
     size: int | None
 
     @property
-    def fields(self) -> Sequence[Field]:
+    def nodes(self) -> list[Node]:
+        """What may stand here, each once even where several cases share it."""
         nodes = [*self.cases.values(), *([self.otherwise] if self.otherwise else [])]
-        return tuple(field for node in nodes for field in node.fields)
+        return list({id(node): node for node in nodes}.values())
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        return tuple(field for node in self.nodes for field in node.fields)
 
     @property
     def greedy(self) -> bool:
-        return any(node.greedy for node in (*self.cases.values(), *([self.otherwise] if self.otherwise else [])))
+        return any(node.greedy for node in self.nodes)
 
     def read(self, data: bytes, at: int, frame: Frame) -> int:
         subject = evaluate(self.subject, frame.values(at), "switch")
@@ -299,10 +311,18 @@ class Choice:
         node.write(draft)
 
     def implied(self, draft: Draft) -> Any:
-        """The case of which most readings are there."""
-        return max(
-            self.cases, key=lambda case: sum(field.stands_in(draft.readings) for field in self.cases[case].fields)
-        )
+        """Of the cases that can be written, the one that says most: messages of its own, then readings."""
+        return max(self.cases, key=lambda case: self._worth(case, draft))
+
+    def _worth(self, case: Any, draft: Draft) -> tuple[bool, int, int]:
+        node, trial = self.cases[case], draft.trial()
+        trial.values[self.subject.text] = case
+        num_readings = sum(field.stands_in(draft.readings) for field in node.fields)
+        try:
+            node.write(trial)
+        except EncodeError:
+            return False, 0, num_readings
+        return True, len(draft.queue) - len(trial.queue), num_readings
 
 
 @dataclass(frozen=True)
@@ -342,24 +362,40 @@ class Repeated:
         return at
 
     def write(self, draft: Draft) -> None:
-        for index in range(self.occurrences(draft)):
+        for index, values in enumerate(self._elements(draft)):
             readings = draft.next_message(self.fields, needed_fields(self.run)) if self.own_message else draft.readings
             with draft.message(readings or {}):
-                draft.values["index"] = index
+                draft.values.update(values, index=index)
                 write_within(self.run, draft)
 
     def occurrences(self, draft: Draft) -> int:
         """How many elements the readings make."""
-        if isinstance(self.count, int):
-            return self.count
-        trial, number = draft.trial(), 0
+        return len(self._elements(draft))
+
+    def _elements(self, draft: Draft) -> list[dict[str, Any]]:
+        """For each element the values that only the names of its readings tell."""
+        found: list[dict[str, Any]] = []
         if self.own_message:
+            trial = draft.trial()
             while trial.next_message(self.fields, needed_fields(self.run)) is not None:
-                number += 1
-            return number
-        while self._stands_in(trial, number):
-            number += 1
-        return number
+                found.append({})
+        elif self._asks_names(draft):
+            found = [
+                values
+                for values in bindings(self.fields, draft.readings)
+                if all(draft.values.get(name, value) == value for name, value in values.items())
+            ]
+        else:
+            while self._stands_in(draft, len(found)):
+                found.append({})
+        if isinstance(self.count, int):
+            found = (found + [{}] * self.count)[: self.count]
+        return found
+
+    def _asks_names(self, draft: Draft) -> bool:
+        """Whether a name holds a value that nothing before it tells, such as a channel number in the element."""
+        names = {name for field in self.fields for name in names_in(field.name)}
+        return bool(names - {INDEX} - draft.values.keys())
 
     def _stands_in(self, draft: Draft, index: int) -> bool:
         values = {**draft.values, "index": index}

@@ -89,3 +89,26 @@ class TestChecks:
 
     def test_hold_where_a_field_is_absent(self) -> None:
         assert readings(self.checking("message: warmer than wet"), "80050000")
+
+
+class TestTimes:
+    LAYOUT = """
+    kind: hybrid
+    separator: ","
+    parts: [{name: clock, type: text, hidden: true}, {name: date, type: text, hidden: true}]
+    """
+    TIME = "lossy: computed\nevent_time: {field: time}\ncomputed: [{name: time, compute: %s, type: %s}]\n"
+
+    def test_are_put_together_of_texts_and_may_be_the_event_time(self) -> None:
+        product = compile_probe(self.LAYOUT, self.TIME % ("date + clock", "datetime, format: DDMMYYhhmmss"))
+        (message,) = messages(product, "120000,311225")
+        assert message.attributes == {"time": "2025-12-31T12:00:00Z"}
+        assert message.event_time == 1_767_182_400_000
+
+    def test_that_are_none_are_refused(self) -> None:
+        product = compile_probe(self.LAYOUT, self.TIME % ("date + clock", "datetime, format: DDMMYYhhmmss"))
+        assert refusal(product, "990000,311225")[:2] == ("bad_value", "time")
+
+    def test_may_be_counted(self) -> None:
+        product = compile_probe(FIELDS, "computed: [{name: seen, compute: humidity * 60, type: unix_s}]\n")
+        assert readings(product, "14020101")[0]["seen"] == "1970-01-01T00:02:00Z"

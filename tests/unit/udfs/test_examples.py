@@ -2,15 +2,19 @@
 
 import re
 from dataclasses import replace
+from typing import get_args
 
 import msgspec
 import pytest
-from probe import DOMAIN, ROOT, compile_probe
+from probe import ROOT, compile_probe
 
+from udfs.arithmetic import FUNCTIONS
 from udfs.catalog import compile_catalog, read_specs
+from udfs.checksums import CHECKSUMS
 from udfs.document import read_document
+from udfs.errors import REASONS
 from udfs.examples import ExampleResult, run_examples
-from udfs.model import Example
+from udfs.model import ITEM_KEYS, Example, TypeName
 from udfs.product import ProductSpec
 from udfs.typed_document import read_typed
 
@@ -19,7 +23,9 @@ RESULTS = [
     for product in compile_catalog(read_specs(ROOT / "specs")).products.values()
     for result in run_examples(product)
 ]
-README_BLOCKS = re.findall(r"```yaml\n(.*?)```", (ROOT / "specs/README.md").read_text(), re.DOTALL)
+README = (ROOT / "specs/README.md").read_text()
+README_BLOCKS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+HEAD = "product: probe\ntitle: Probe\nversion: 1\ndomain: telemetry\n"
 
 
 @pytest.mark.parametrize("result", RESULTS, ids=lambda result: f"{result.product}: {result.title}")
@@ -27,16 +33,19 @@ def test_the_specs_keep_their_examples(result: ExampleResult) -> None:
     assert result.differences == ()
 
 
-def test_the_reference_pages_product_compiles_and_keeps_its_examples() -> None:
-    texts = {"domains/telemetry.yaml": DOMAIN, "products/chiller-x2.yaml": README_BLOCKS[0]}
-    results = run_examples(compile_catalog(texts).products["chiller-x2"])
-    assert [result.differences for result in results] == [(), (), ()]
+@pytest.mark.parametrize("block", README_BLOCKS, ids=lambda block: re.search(r"title: (.*?)[,}\n]", block)[1])
+def test_the_reference_pages_blocks_keep_their_examples(block: str) -> None:
+    text = block if "product:" in block else HEAD + block
+    name = re.search(r"^product: (\S+)", text, re.MULTILINE)[1]
+    texts = {file: text for file, text in read_specs(ROOT / "specs").items() if file.startswith("domains/")}
+    results = run_examples(compile_catalog(texts | {f"products/{name}.yaml": text}).products[name])
+    assert results
+    assert [result.differences for result in results] == [()] * len(results)
 
 
-@pytest.mark.parametrize("layout", README_BLOCKS[1:])
-def test_the_reference_pages_layouts_compile(layout: str) -> None:
-    payload_format = "hex" if "type: u" in layout else None
-    assert compile_probe(layout.removeprefix("layout:\n"), payload_format=payload_format).columns
+@pytest.mark.parametrize("word", [*CHECKSUMS, *REASONS, *FUNCTIONS, *get_args(TypeName), *ITEM_KEYS])
+def test_the_reference_page_names_every_word_of_the_language(word: str) -> None:
+    assert word in set(re.findall(r"[a-z0-9_]+", README))
 
 
 def test_a_difference_names_field_expected_and_got() -> None:

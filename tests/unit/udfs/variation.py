@@ -1,24 +1,21 @@
 """Readings of a spec's examples, varied within what the spec's fields allow, and payloads, corrupted."""
 
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-import yaml
 from hypothesis import strategies as st
 
 from udfs.bits import parse_bits
 from udfs.computed import names_asked
-from udfs.document import Place
 from udfs.errors import DecodeError
 from udfs.message import Envelope
-from udfs.model import Computed, Example, Meaning, Strict
+from udfs.model import Example, Meaning
 from udfs.named_by_value import values_in
 from udfs.product import ProductSpec
 from udfs.row import Row
 from udfs.timestamps import iso_text
+from udfs.walk import structs
 
-NOWHERE = Place("", yaml.ScalarNode("", ""))
 Readings = dict[str, float | str]
 END_OF_CENTURY = 4_102_444_799_000
 """When every payload arrives, so that no time that a field can hold is in the future."""
@@ -60,7 +57,7 @@ def good_examples(product: ProductSpec) -> list[Example]:
 @st.composite
 def varied(draw: st.DrawFn, product: ProductSpec, example: Example) -> list[Readings]:
     """The example's readings, each varied or not; what expressions ask for stays, for it decides what else there is."""
-    kept = names_asked(product.document, NOWHERE)
+    kept = names_asked(product.document)
     messages = readings_of(product, example, example.payload)
     for readings in messages:
         for name in readings:
@@ -71,7 +68,8 @@ def varied(draw: st.DrawFn, product: ProductSpec, example: Example) -> list[Read
 
 def _another(product: ProductSpec, example: Example, name: str, value: float | str) -> st.SearchStrategy[Any]:
     """What may stand in place of a reading; itself where the spec leaves no choice that is told here."""
-    specs = [spec for spec in _meanings(product.document) if _is_of(spec, name)]
+    meanings = [struct for struct, _ in structs(product.document) if isinstance(struct, Meaning)]
+    specs = [spec for spec in meanings if _is_of(spec, name)]
     spec = specs[0] if specs else None
     if spec is None or len(specs) > 1 or spec.equals is not None or spec.pattern is not None:
         return st.just(value)
@@ -142,17 +140,6 @@ def _read(product: ProductSpec, example: Example, name: str, raw: Any, value: fl
         found = [message.readings() for message in (row, *(row.others or {}).values())]
         return next((readings[name] for readings in found if name in readings), value)
     return value
-
-
-def _meanings(node: Any) -> Iterator[Meaning]:
-    if isinstance(node, Strict) and not isinstance(node, Computed):
-        if isinstance(node, Meaning):
-            yield node
-        for name in node.__struct_fields__:
-            yield from _meanings(getattr(node, name))
-    elif isinstance(node, list | dict):
-        for child in node if isinstance(node, list) else node.values():
-            yield from _meanings(child)
 
 
 @st.composite

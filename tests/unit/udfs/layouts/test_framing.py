@@ -113,3 +113,22 @@ class TestChecksum:
 
     def test_may_be_missing_at_the_end_where_it_is_optional(self) -> None:
         assert readings(frame(f"[{A}, {{checksum: sum8, optional: true}}]"), "05") == [{"a": 5}]
+
+    def test_over_a_group_whose_separator_is_not_covered(self) -> None:
+        product = frame(
+            """
+            - {until: "*", consume: false, mark: begin, fields: [{name: note, type: text}]}
+            - {literal: "*", mark: star}
+            - {checksum: nmea, start: begin, end: star}
+            """,
+            "text",
+        )
+        assert readings(product, "AB*03") == [{"note": "AB"}]
+        assert comes_back(product, "AB*03")
+
+    def test_names_marks_that_are_there(self) -> None:
+        with pytest.raises(SpecError, match="no item has `mark: begn`, did you mean `begin`"):
+            frame("""
+            - {name: a, type: u8, unit: "1", mark: begin}
+            - {checksum: sum8, start: begn}
+            """)

@@ -2,6 +2,7 @@
 
 import pytest
 from probe import compile_probe, decoder_of
+from reading import comes_back, readings
 
 from udfs.errors import DecodeError, EncodeError, SpecError
 
@@ -123,3 +124,16 @@ def test_readings_that_do_not_fit_are_refused(readings: dict[str, float], messag
 def test_a_field_that_cannot_stand_in_bytes_is_a_spec_error(layout: str, message: str) -> None:
     with pytest.raises(SpecError, match=message.replace("[", r"\[")):
         compile_probe(f"kind: length\n{layout}")
+
+
+class TestEpoch:
+    LAYOUT = "kind: length\nfields: [{name: seen, type: unix_s, epoch: %s}]"
+
+    def test_seconds_may_count_from_another_year(self) -> None:
+        product = compile_probe(self.LAYOUT % "2013-01-01")
+        assert readings(product, "00000001") == [{"seen": "2013-01-01T00:00:01Z"}]
+        assert comes_back(product, "00000001")
+
+    def test_is_a_time(self) -> None:
+        with pytest.raises(SpecError, match="`GPS` is no ISO 8601 time such as 2000-01-01"):
+            compile_probe(self.LAYOUT % "GPS")

@@ -278,3 +278,52 @@ class TestRepeat:
           - {repeat: count, own_message: true, fields: [{name: a, type: bool}]}
         """)
         assert refusal(product, "ff01") == ("bad_length", "", 1)
+
+
+class TestWhatNamesAndMessagesTell:
+    """Hidden values that no expression gives away follow from the readings that are written."""
+
+    def test_the_number_of_an_input_follows_from_its_name(self) -> None:
+        product = hybrid("""
+        parts:
+          - {name: count, type: u8, hidden: true}
+          - repeat: count
+            fields: [{name: channel, type: u8, hidden: true}, {name: "input_{channel}", type: u16, unit: mV}]
+        """)
+        assert readings(product, "020104b0041388") == [{"input_1": 1200, "input_4": 5000}]
+        assert comes_back(product, "020104b0041388")
+
+    def test_the_case_follows_from_the_messages_that_it_holds(self) -> None:
+        product = hybrid("""
+        parts:
+          - {name: kind, type: u8, hidden: true}
+          - switch: kind
+            cases:
+              1: [{name: level, type: u8, unit: "%"}]
+              2:
+                - repeat: end
+                  own_message: true
+                  fields: [{name: level, type: u8, unit: "%"}, {name: on, type: bool}]
+        """)
+        assert readings(product, "020a010b00") == [{"level": 10, "on": "true"}, {"level": 11, "on": "false"}]
+        assert comes_back(product, "020a010b00")
+        assert comes_back(product, "010a")
+
+
+class TestCases:
+    PARTS = """
+    parts:
+      - {name: kind, type: u8, unit: "1"}
+      - {switch: kind, cases: {"0x12, 0x22": [{name: a, type: u8, unit: "1"}], 3: [{name: b, type: bool}]}}
+    """
+
+    @pytest.mark.parametrize(("payload", "last"), [("1207", "a"), ("2207", "a"), ("0301", "b")])
+    def test_several_values_share_a_case(self, payload: str, last: str) -> None:
+        product = hybrid(self.PARTS)
+        assert list(readings(product, payload)[0])[-1] == last
+        assert comes_back(product, payload)
+        assert [column.name for column in product.columns] == ["kind", "a", "b"]
+
+    def test_a_value_has_one_case(self) -> None:
+        with pytest.raises(SpecError, match="another case has 34 already"):
+            hybrid(self.PARTS.replace("3:", "34:"))
