@@ -97,26 +97,35 @@ def explain_payload(
     firmware: Annotated[str | None, typer.Option(help="Firmware that the device runs.")] = None,
     port: Annotated[int | None, typer.Option(help="Port that the payload came by, as LoRaWAN's FPort.")] = None,
 ) -> None:
-    """Say of every byte of a payload what it is; exits 1 where the spec refuses it."""
+    """Say of every byte of a payload what it is, as far as the spec takes it; exits 1 where it refuses it."""
     spec = find_product(load_catalog(context), product)
     text = _standard_input() if payload == "-" else payload
     text = "".join(text.split()) if spec.format == "hex" else text
     envelope = Envelope(
         product=product, device="cli", protocol="file", received_at=0, payload=text, firmware=firmware, port=port
     )
+    spans: list[Span] = []
     try:
-        decoder = spec.decoder(envelope)
-        spans = decoder.explain(text)
+        spec.decoder(envelope).explain(text, spans)
     except DecodeError as error:
         error.product, error.spec_version = spec.product, spec.version
+        _print_spans(spans, spec, text)
         typer.echo(explain(error, spec, text), err=True)
         raise typer.Exit(1) from error
-    Console(highlight=False).print(spans_table(spans, decoder.payload_bytes(text), spec.format == "hex"))
+    _print_spans(spans, spec, text)
+
+
+def _print_spans(spans: Sequence[Span], spec: ProductSpec, payload: str) -> None:
+    if spans:
+        table = spans_table(spans, payload_bytes(payload, spec.format), spec.format == "hex")
+        Console(highlight=False).print(table)
 
 
 def spans_table(spans: Sequence[Span], data: bytes, is_hex: bool) -> Table:
     """One row for each part of a payload: where it stands, its bytes, and what they mean."""
-    table = Table("byte", "bits", "payload", "what", "name", "value", "unit", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for heading in ("byte", "bits", "payload", "what", "name", "value", "unit"):
+        table.add_column(heading, overflow="fold")
     for span in spans:
         shown = data[span.start : span.end]
         excerpt = shown[:16].hex() if is_hex else repr(shown[:24].decode("utf-8", "replace"))[1:-1]

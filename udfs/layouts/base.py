@@ -31,8 +31,8 @@ class Decoder(Protocol):
     def payload_bytes(self, payload: str) -> bytes:
         """The bytes that were on the wire; raises DecodeError."""
 
-    def explain(self, payload: str) -> list[Span]:
-        """What each part of the payload is; raises DecodeError."""
+    def explain(self, payload: str, spans: list[Span]) -> None:
+        """Adds what each part of the payload is, up to where it is refused; raises DecodeError."""
 
     def canonical(self, payload: str) -> str:
         """The payload without what the spec calls optional, as `encode` writes it."""

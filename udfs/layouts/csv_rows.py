@@ -53,11 +53,10 @@ class CsvDecoder:
     def payload_bytes(self, payload: str) -> bytes:
         return utf8(payload)
 
-    def explain(self, payload: str) -> list[Span]:
-        """Where each cell stands and what it is."""
+    def explain(self, payload: str, spans: list[Span]) -> None:
         lines = self._split(byte_view(payload))
         texts = self._order(lines.pop(0) if lines else []) if self._layout.header else self._texts
-        return [_span(cell, text) for cells in lines for cell, text in zip(cells, texts, strict=False)]
+        spans += [_span(cell, text) for cells in lines for cell, text in zip(cells, texts, strict=False)]
 
     def _order(self, header: list[Cell]) -> list[TextField]:
         """The fields in the order of the header's columns."""

@@ -48,7 +48,7 @@ class Frame:
 
     def note(self, start: int, end: int, what: str, name: str = "", value: Any = None, doc: str = "") -> None:
         """Remembers what these bytes are, for a reader who asked to have the payload explained."""
-        if self.trace is not None:
+        if self.trace is not None and end > start:
             self.trace.append(Span(start, end, None, what, name, value, doc=doc))
 
     def note_field(self, field: Field, start: int, end: int, bits: str | None = None) -> None:

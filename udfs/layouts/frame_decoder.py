@@ -53,11 +53,8 @@ class FrameDecoder:
         rows = frame.rows
         return rows if len(rows) == 1 else [row for row in rows if says_something(row)] or rows[:1]
 
-    def explain(self, payload: str) -> list[Span]:
-        """What each part of the payload is, up to where it is refused."""
-        spans: list[Span] = []
+    def explain(self, payload: str, spans: list[Span]) -> None:
         self._read(Frame(self._completed(self.payload_bytes(payload)), spans))
-        return spans
 
     def encode(self, readings: Sequence[Readings]) -> str:
         main, queue = self._split(readings)

@@ -113,10 +113,8 @@ class JsonDecoder:
     def payload_bytes(self, payload: str) -> bytes:
         return utf8(payload)
 
-    def explain(self, payload: str) -> list[Span]:
-        """Where each value of the document stands."""
+    def explain(self, payload: str, spans: list[Span]) -> None:
         document = _parse(payload)
-        spans = []
         for source in self._sources:
             for around in _elements(document, source):
                 for value in source.values:
@@ -130,7 +128,7 @@ class JsonDecoder:
                     unit, doc = (column.unit, column.doc) if column else ("", "")
                     end = begin + len(found.encode())
                     spans.append(Span(begin, end, None, "field", value.field.name, found, unit, doc))
-        return sorted(spans)
+        spans.sort()
 
 
 def _compile_source(

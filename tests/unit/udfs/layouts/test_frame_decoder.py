@@ -4,7 +4,8 @@ import pytest
 from probe import compile_probe, decoder_of
 from reading import messages, readings, refusal
 
-from udfs.errors import EncodeError
+from udfs.errors import DecodeError, EncodeError
+from udfs.layouts.frame import Span
 
 TWO = 'fields: [{name: a, type: u8, unit: "1"}, {name: b, bits: "1[3:0]", unit: "1"}]'
 
@@ -75,7 +76,8 @@ parts:
 """,
         payload_format="hex",
     )
-    spans = decoder_of(product).explain("aa02328 05e".replace(" ", ""))
+    spans: list[Span] = []
+    decoder_of(product).explain("aa0232805e", spans)
     assert [(span.start, span.end, span.bits, span.what, span.name, span.value, span.unit) for span in spans] == [
         (0, 1, None, "literal", "", None, ""),
         (1, 2, None, "size", "", 2, ""),
@@ -83,6 +85,16 @@ parts:
         (3, 4, "0[7]", "field", "door", "true", ""),
         (4, 5, None, "checksum", "sum8", "5e", ""),
     ]
+
+
+def test_explaining_tells_what_was_read_before_a_refusal() -> None:
+    product = compile_probe(
+        "kind: hybrid\nparts: [{name: level, type: u8, unit: '%'}, {literal: aa}]", payload_format="hex"
+    )
+    spans: list[Span] = []
+    with pytest.raises(DecodeError, match="expected aa, got ab"):
+        decoder_of(product).explain("32ab", spans)
+    assert [span.name for span in spans] == ["level"]
 
 
 def test_hidden_values_are_read_for_expressions_and_written_from_what_tells_them() -> None:
