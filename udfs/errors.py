@@ -3,6 +3,8 @@
 SluiceError
 ├── SpecError      a spec file is wrong: refused at start, with file, line and column
 │   └── SpecErrors all of them at once, in `errors`
+├── ExpressionError, ExpressionFault   a text that is no expression; one that cannot be computed for these values
+├── ReleaseError   a spec changed its meaning and not its version
 ├── DecodeError    a payload is wrong: goes to the dead letters, never stops the job
 └── EncodeError    readings do not fit the spec that should encode them
 """
