@@ -85,7 +85,8 @@ class KeyLoop:
         self._form, self._entries, self._unlisted = form, dict(entries), unlisted
         self._count, self._stop, self._tolerates_rest = count, stop, tolerates_rest
         values = [*entries.values(), *([unlisted] if unlisted else [])]
-        self.fields: tuple[Field, ...] = tuple(field for entry in values for field in entry.node.fields)
+        self.nodes: tuple[Node, ...] = tuple(entry.node for entry in values)
+        self.fields: tuple[Field, ...] = tuple(field for node in self.nodes for field in node.fields)
         self.greedy = count is None and stop is None
         self.entries: Mapping[Key, Entry] = self._entries
         blocks = {key: entry.block for key, entry in self._entries.items() if entry.block is not None}
