@@ -11,6 +11,7 @@ from cli.rule import rule_app
 from cli.run import run
 from cli.spec import decode, spec_app
 from cli.spec_doc import doc
+from cli.spec_new import new
 from cli.spec_versions import diff, lock
 from cli.specs_folder import Settings
 from cli.stack import stack_app
@@ -32,6 +33,7 @@ def settings(
 app.command()(run)
 app.command()(decode)
 app.command()(package)
+spec_app.command()(new)
 spec_app.command()(doc)
 spec_app.command()(lock)
 spec_app.command()(diff)

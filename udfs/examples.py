@@ -53,12 +53,24 @@ def run_examples(product: ProductSpec) -> list[ExampleResult]:
 
 def _differences(product: ProductSpec, example: Example) -> list[Difference]:
     try:
-        messages = product.decode(_envelope(product, example, _received_at(product, example)))
+        messages = product.decode(envelope_of(product, example))
     except DecodeError as error:
         return _compare_error(example, error)
     if example.error is not None:
         return [Difference("error", example.error, f"{len(messages)} message(s)")]
     return _compare_messages(product, example, messages) + _compare_round_trip(product, example, messages)
+
+
+def envelope_of(product: ProductSpec, example: Example) -> Envelope:
+    """The example's payload as it is received at the example's own time, else the payload's latest: none grows old."""
+    if example.received_at is not None:
+        return _envelope(product, example, parse_iso(example.received_at))
+    try:
+        rows = product.decoder(_envelope(product, example)).decode(example.payload)
+        product.compute(rows)
+    except DecodeError:
+        return _envelope(product, example)
+    return _envelope(product, example, max((row.time for row in rows if row.time is not None), default=0))
 
 
 def _envelope(product: ProductSpec, example: Example, received_at: int = 0) -> Envelope:
@@ -71,18 +83,6 @@ def _envelope(product: ProductSpec, example: Example, received_at: int = 0) -> E
         port=example.port,
         firmware=example.firmware,
     )
-
-
-def _received_at(product: ProductSpec, example: Example) -> int:
-    """The example's own time, else the payload's latest, so that no example grows old."""
-    if example.received_at is not None:
-        return parse_iso(example.received_at)
-    try:
-        rows = product.decoder(_envelope(product, example)).decode(example.payload)
-        product.compute(rows)
-    except DecodeError:
-        return 0
-    return max((row.time for row in rows if row.time is not None), default=0)
 
 
 def _compare_error(example: Example, error: DecodeError) -> list[Difference]:
