@@ -6,11 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
+from cli.drafting.product import DraftedProduct, draft_product, skeleton
+from cli.drafting.samples import SampleError, read_samples
 from cli.specs_folder import specs_folder
 from udfs.catalog import read_specs
 from udfs.document import suggest
-from udfs.drafting.product import DraftedProduct, draft_product, skeleton
-from udfs.drafting.samples import SampleError, read_samples
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 _FORMATS: Final = ("hex", "json", "csv", "text")

@@ -1,22 +1,36 @@
 """A draft compiles, keeps its examples, and finds what an engineer would have written."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from probe import ROOT, compile_probe
 
+from cli.drafting.product import DraftedProduct, draft_product, skeleton
+from cli.drafting.samples import Sample, SampleError, read_samples
 from udfs.catalog import compile_catalog, read_specs
-from udfs.drafting.product import DraftedProduct, draft_product, skeleton
-from udfs.drafting.samples import Sample, SampleError, read_samples
 from udfs.examples import run_examples
 from udfs.model import Value
 from udfs.product import ProductSpec
 from udfs.walk import structs
 
+ROOT = Path(__file__).parents[4]
 TEXTS = read_specs(ROOT / "specs")
 DOMAINS = {name: text for name, text in TEXTS.items() if name.startswith("domains/")}
+
+SPEC = """\
+product: probe
+title: Probe
+version: 1
+domain: telemetry
+format: hex
+examples: [{{payload: "", error: truncated}}]
+layout:
+  kind: length
+  byte_order: {order}
+  fields:
+{fields}"""
 
 
 def draft(text: str, payload_format: str | None = None) -> DraftedProduct:
@@ -99,10 +113,11 @@ class TestBytes:
         scales = [data.draw(st.sampled_from([1, 0.1, 0.5, 0.01])) for _ in types]
         order = data.draw(st.sampled_from(["big", "little"]))
         fields = "".join(
-            f'  - {{name: value_{index}, type: {kind}, scale: {scale}, unit: "1"}}\n'
+            f'    - {{name: value_{index}, type: {kind}, scale: {scale}, unit: "1"}}\n'
             for index, (kind, scale) in enumerate(zip(types, scales, strict=True))
         )
-        spec = compile_probe(f"kind: length\nbyte_order: {order}\nfields:\n{fields}")
+        text = SPEC.format(order=order, fields=fields)
+        spec = compile_catalog(DOMAINS | {"products/probe.yaml": text}).products["probe"]
         size = sum(int(kind[1:]) // 8 for kind in types)
         payloads = data.draw(st.lists(st.binary(min_size=size, max_size=size), min_size=4, max_size=6, unique=True))
         (route,) = spec.routes

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from udfs.drafting.draft import TIME_NAMES
+from cli.drafting.draft import TIME_NAMES
 from udfs.timestamps import parse_iso
 
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,12})?\Z")

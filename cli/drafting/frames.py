@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from cli.drafting.draft import Draft, Item, Names
+from cli.drafting.samples import Sample
+from cli.drafting.texts import is_time, text_type
 from udfs.checksums import CHECKSUMS
-from udfs.drafting.draft import Draft, Item, Names
-from udfs.drafting.samples import Sample
-from udfs.drafting.texts import is_time, text_type
 
 _SEPARATORS: Final = (",", ";", "|", "\t", " ")
 _SEALED: Final = re.compile(r"(?P<body>.*)\*(?P<digits>[0-9A-Fa-f]{2})(?P<end>\r?\n?)\Z", re.DOTALL)

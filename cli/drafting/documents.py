@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from cli.drafting.draft import Draft, Item, Names
+from cli.drafting.samples import Sample
+from cli.drafting.texts import is_time, number_type, text_type
 from udfs.document import Step, render_path
-from udfs.drafting.draft import Draft, Item, Names
-from udfs.drafting.samples import Sample
-from udfs.drafting.texts import is_time, number_type, text_type
 
 _DELIMITERS: Final = (";", ",", "\t", "|")
 _COMMA_NUMBER: Final = re.compile(r"[+-]?[0-9]+,[0-9]+\Z")

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cli.drafting.binary import draft_hex
+from cli.drafting.documents import draft_csv, draft_json
+from cli.drafting.draft import Draft, Names, flow, layout_lines
+from cli.drafting.frames import draft_text
+from cli.drafting.samples import Sample, SampleError
 from udfs.catalog import compile_catalog
 from udfs.compiler import compile_domain
-from udfs.drafting.binary import draft_hex
-from udfs.drafting.documents import draft_csv, draft_json
-from udfs.drafting.draft import Draft, Names, flow, layout_lines
-from udfs.drafting.frames import draft_text
-from udfs.drafting.samples import Sample, SampleError
 from udfs.errors import DecodeError
 from udfs.examples import envelope_of, run_examples
 from udfs.message import Message
