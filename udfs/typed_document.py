@@ -4,7 +4,9 @@ The walk follows the model's types, so a text stays the text that was written (`
 """
 
 import re
-from typing import Any, TypeVar
+from collections.abc import Hashable
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import msgspec
 import msgspec.inspect as mi
@@ -30,13 +32,18 @@ _STEP = re.compile(r"\[(\d+|\.\.\.)\]|\.([^.\[]+)")
 def read_typed(place: Place, model: type[T]) -> T:
     """The document as a `model`; raises SpecErrors with all unknown or missing keys, else the first wrong value."""
     walk = _Walk()
-    built = walk.build(place, mi.type_info(model))
+    built = walk.build(place, _type_info(cast(Hashable, model)))
     if walk.errors:
         raise SpecErrors(walk.errors)
     try:
         return msgspec.convert(built, model)
     except msgspec.ValidationError as fault:
         raise _located(place, str(fault)) from fault
+
+
+@cache
+def _type_info(model: Any) -> mi.Type:
+    return mi.type_info(model)
 
 
 class _Walk:

@@ -86,3 +86,16 @@ def _example(text: str) -> Example:
 
 def _with_example(product: ProductSpec, example: Example) -> ProductSpec:
     return replace(product, document=msgspec.structs.replace(product.document, examples=[example]))
+
+
+def test_what_cannot_be_written_back_is_lossy() -> None:
+    product = compile_probe("""
+    kind: json
+    fields: [{name: gateway, path: gw, type: text}]
+    messages: [{each: "nodes[*].events", fields: [{name: kind, path: k, type: text}]}]
+    """)
+    payload = '{payload: \'{"gw": "g", "nodes": [{"events": [{"k": "a"}]}]}\', expect: [{gateway: g}, {kind: a}]'
+    (result,) = run_examples(_with_example(product, _example(payload + "}")))
+    assert [difference.field for difference in result.differences] == ["encoded back"]
+    (result,) = run_examples(_with_example(product, _example(payload + ", lossy: nested arrays}")))
+    assert result.passed

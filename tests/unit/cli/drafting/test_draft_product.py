@@ -106,10 +106,10 @@ class TestBytes:
             {"raw_0": "0103ff", "rest": "01"},
         ]
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(st.data())
     def test_fixed_places_are_found_whatever_they_are(self, data: st.DataObject) -> None:
-        types = data.draw(st.lists(st.sampled_from(["u8", "i8", "u16", "i16", "u32"]), min_size=1, max_size=4))
+        types = data.draw(st.lists(st.sampled_from(["u8", "i8", "u16", "i16", "u32"]), min_size=1, max_size=3))
         scales = [data.draw(st.sampled_from([1, 0.1, 0.5, 0.01])) for _ in types]
         order = data.draw(st.sampled_from(["big", "little"]))
         fields = "".join(
