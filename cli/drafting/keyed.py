@@ -15,8 +15,8 @@ _SIZES: Final = (1, 2, 4, 3, 8, 6, 5)
 _MOST_ODD: Final = 4
 """Keys of a payload whose value is none of its numbers: labels, texts, or nothing that the sample tells."""
 
-_MAX_STEPS: Final = 20_000
-_MAX_CUTS: Final = 300
+_MAX_STEPS: Final = 6_000
+_MAX_CUTS: Final = 120
 
 
 def draft_keys(known: Known, names: Names) -> Draft | None:

@@ -86,7 +86,7 @@ def explanations(name: str, datas: Sequence[bytes], values: Sequence[Any]) -> li
     else:
         texts = [None if value is None else _label(value) for value in values]
         found = [*_times(datas, texts), *_texts(datas, texts), *_labels(datas, texts)]
-    return sorted(found, key=lambda each: (each.cost, each.at, len(each.bits)))
+    return sorted(found, key=lambda each: (each.cost, len(each.bits), each.at))
 
 
 def _numbers(name: str, datas: Sequence[bytes], values: Sequence[Any]) -> Iterator[Explanation]:
