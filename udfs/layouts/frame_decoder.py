@@ -1,6 +1,6 @@
 """Payloads of bytes: the layouts length, key_value and hybrid, each a run of nodes over one frame."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from udfs.document import Place
@@ -52,10 +52,6 @@ class FrameDecoder:
         self._read(frame)
         rows = frame.rows
         return rows if len(rows) == 1 else [row for row in rows if says_something(row)] or rows[:1]
-
-    def blocks(self) -> Iterator[Block]:
-        """Every run of values at known places."""
-        return _blocks(self.root)
 
     def explain(self, payload: str, spans: list[Span]) -> None:
         self._read(Frame(self._completed(self.payload_bytes(payload)), spans))
@@ -153,13 +149,6 @@ def _children(node: Node) -> list[Node]:
     if not nodes:
         nodes = [child for name in ("run", "then", "otherwise") if (child := getattr(node, name, None)) is not None]
     return nodes
-
-
-def _blocks(node: Node) -> Iterator[Block]:
-    if isinstance(node, Block):
-        yield node
-    for child in _children(node):
-        yield from _blocks(child)
 
 
 def _only_block(root: Node) -> Block | None:
