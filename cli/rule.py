@@ -1,4 +1,4 @@
-"""`sluice rule test`: the timed cases beside the rules, run through Flink in event time."""
+"""`sluice rule lint` and `sluice rule test`: rules compiled by Flink, and their timed cases run in event time."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ from cli.rule_report import render_difference, result_table
 from cli.specs_folder import load_catalog
 from jobs.rule_case_files import cases_file, read_all_cases
 from jobs.rule_cases import PlannedCase, plan_cases
-from jobs.rules import Rule, default_limits, read_rules
+from jobs.rules import Rule, default_limits, read_rules, readable_rules
 from udfs.catalog import Catalog
 from udfs.document import suggest
 from udfs.errors import SluiceError, SpecErrors
@@ -32,7 +32,38 @@ rule_app = typer.Typer(no_args_is_help=True)
 
 @rule_app.callback()
 def about_rules() -> None:
-    """Alarm rules: test."""
+    """Alarm rules: lint, test."""
+
+
+@rule_app.command("lint")
+def lint(
+    context: typer.Context,
+    rule: Annotated[str | None, typer.Argument(help="Only this rule: `product/rule` or `rule`; default: all.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--rules", help="Folder of the rules; default: ./sql/rules, then the project's.")
+    ] = None,
+) -> None:
+    """Compile the rules by Flink's own parser and planner; say file, line, column and mend of every fault.
+
+    Exits 1 where there is one. The job itself leaves such a rule out and runs the others, unless `rules.strict` is set.
+    """
+    catalog = load_catalog(context)
+    try:
+        rules, refused = readable_rules(_find_rules(folder))
+        if rule is not None:
+            rules, refused = [_find_rule(rules, rule)], []
+    except SluiceError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    with _out.status(f"{_count(len(rules), 'rule')}, about 10 s"), _quiet_flink():
+        from jobs.rule_lint import lint_rules  # imports PyFlink, a second that other commands need not spend
+
+        refused = [*refused, *lint_rules(rules, catalog)]
+    for fault in refused:
+        typer.echo(str(fault), err=True)
+    typer.echo(f"{_count(len(rules), 'rule')}, {_count(len(refused), 'fault') if refused else 'no fault'}")
+    if refused:
+        raise typer.Exit(1)
 
 
 @rule_app.command("test")

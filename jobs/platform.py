@@ -6,7 +6,8 @@ master_cdc ─► NormaliseMaster ─► master_changes ────────
 """
 
 import gc
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,15 @@ from jobs import decode, master, rows
 from jobs.config import Config, Job
 from jobs.detect import detections
 from jobs.lifecycle import Lifecycle
-from jobs.rules import Rule, default_limits, read_rules
+from jobs.rule_compiler import CompiledRule, compile_rules
+from jobs.rules import Rule, RuleError, RuleErrors, default_limits, readable_rules
 from jobs.statements import Statement, read_statements
 from jobs.store import prepare_stores, write_stores
-from jobs.views import typed_views
+from jobs.views import rule_views, typed_views
 from udfs.catalog import Catalog, compile_catalog, read_specs
 from udfs.masters import compile_masters, read_masters
+
+_log = logging.getLogger(__name__)
 
 _RECORD: Final = (
     "SELECT `data`, EXTRACT(EPOCH FROM arrived_at) * 1000 + EXTRACT(MILLISECOND FROM arrived_at) AS arrived_at, "
@@ -47,20 +51,23 @@ _ALARMS: Final = (
 
 @dataclass(frozen=True)
 class Project:
-    """What engineers wrote as files: specs and rules, checked; and the folder of the job's own SQL."""
+    """What engineers wrote as files: specs and rules, checked, with the faults of rules that cannot be read; and the
+    folder of the job's own SQL."""
 
     specs: dict[str, str]
     masters: dict[str, str]
     catalog: Catalog
     rules: list[Rule]
+    refused: list[RuleError]
     sql: Path
 
 
 def read_project(root: Path) -> Project:
-    """Everything under specs/ and sql/; raises SpecError or RuleError with file and line."""
+    """Everything under specs/ and sql/; raises SpecError with file and line."""
     specs, masters = read_specs(root / "specs"), read_masters(root / "specs")
     compile_masters(masters)
-    return Project(specs, masters, compile_catalog(specs), read_rules(root / "sql" / "rules"), root / "sql")
+    rules, refused = readable_rules(root / "sql" / "rules")
+    return Project(specs, masters, compile_catalog(specs), rules, refused, root / "sql")
 
 
 def build_job(env: StreamExecutionEnvironment, config: Config, project: Project) -> None:
@@ -80,7 +87,7 @@ def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> No
     for statement in _statements(project, values, "views"):
         t_env.execute_sql(statement.text)
     publish_messages(t_env, t_env.from_path("counted_messages"), project.catalog, config.job.watermark_delay)
-    publish_alarms(t_env, project.rules)
+    publish_alarms(t_env, runnable_rules(t_env, project, config.job.strict_rules))
     _write_in_batches(t_env)
     inserts = t_env.create_statement_set()
     write_stores(t_env, inserts, _statements(project, values, "sinks", "aggregates"))
@@ -129,19 +136,30 @@ def publish_messages(t_env: StreamTableEnvironment, messages: Table, catalog: Ca
         t_env.execute_sql(view)
 
 
-def publish_alarms(t_env: StreamTableEnvironment, rules: list[Rule]) -> None:
+def runnable_rules(t_env: StreamTableEnvironment, project: Project, strict: bool) -> list[CompiledRule]:
+    """The project's rules without those that have faults, which are logged; raises RuleErrors where `strict`."""
+    compiled, refused = compile_rules(t_env, project.rules, rule_views(project.catalog))
+    refused = [*project.refused, *refused]
+    if refused and strict:
+        raise RuleErrors(refused)
+    for error in refused:
+        _log.error("rule refused, the others run: %s", error)
+    return compiled
+
+
+def publish_alarms(t_env: StreamTableEnvironment, rules: Sequence[CompiledRule]) -> None:
     """The view `alarms`: every change of state of every alarm that the rules raise."""
     transitions = judge(t_env, rules).uid("lifecycle").name("lifecycle")
     t_env.create_temporary_view("alarm_transitions", transitions)
     t_env.create_temporary_view("alarms", t_env.sql_query(_ALARMS))
 
 
-def judge(t_env: StreamTableEnvironment, rules: list[Rule]) -> DataStream:
+def judge(t_env: StreamTableEnvironment, rules: Sequence[CompiledRule]) -> DataStream:
     """The alarms of `rules` by the lifecycle, as rows.ALARM; it waits for the slowest of their watermarks."""
     return (
         t_env.to_data_stream(detections(t_env, rules))
         .key_by(lambda row: f"{row[0]}|{row[1]}", key_type=Types.STRING())
-        .process(Lifecycle({rule.name: rule for rule in rules}), rows.ALARM)
+        .process(Lifecycle({compiled.rule.name: compiled.rule for compiled in rules}), rows.ALARM)
     )
 
 

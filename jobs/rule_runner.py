@@ -18,7 +18,9 @@ from jobs import rows
 from jobs.config import Job
 from jobs.platform import judge, one_java_thread, publish_messages, table_environment
 from jobs.rule_cases import AlarmChange, CaseMessage, PlannedCase, case_messages, differs, in_order
-from jobs.rules import Rule
+from jobs.rule_compiler import CompiledRule, compile_rules
+from jobs.rules import Rule, RuleErrors
+from jobs.views import rule_views
 from udfs.catalog import Catalog
 from udfs.errors import SluiceError
 
@@ -78,16 +80,29 @@ def _judged_together(planned: Sequence[PlannedCase]) -> list[list[Rule]]:
 
 
 def _job(groups: list[list[Rule]], messages: list[CaseMessage], catalog: Catalog) -> StreamTableEnvironment:
+    t_env = environment_with(messages, catalog)
+    first, *others = [judge(t_env, _compiled(t_env, rules, catalog)) for rules in groups]
+    t_env.create_temporary_view("alarm_transitions", first.union(*others) if others else first)
+    return t_env
+
+
+def environment_with(messages: Sequence[CaseMessage], catalog: Catalog) -> StreamTableEnvironment:
+    """A table environment with the job's views over these messages."""
     job = Job()
     env = StreamExecutionEnvironment.get_execution_environment(_settings())
     t_env = table_environment(env, job)
     source = env.from_collection([Row(*message) for message in messages], rows.MESSAGE)
     t_env.create_temporary_view("case_messages", source)
-    messages = t_env.sql_query("SELECT *, CAST(1 AS BIGINT) AS occurrence FROM case_messages")
-    publish_messages(t_env, messages, catalog, job.watermark_delay)
-    first, *others = [judge(t_env, rules) for rules in groups]
-    t_env.create_temporary_view("alarm_transitions", first.union(*others) if others else first)
+    all_messages = t_env.sql_query("SELECT *, CAST(1 AS BIGINT) AS occurrence FROM case_messages")
+    publish_messages(t_env, all_messages, catalog, job.watermark_delay)
     return t_env
+
+
+def _compiled(t_env: StreamTableEnvironment, rules: list[Rule], catalog: Catalog) -> list[CompiledRule]:
+    compiled, refused = compile_rules(t_env, rules, rule_views(catalog))
+    if refused:
+        raise RuleErrors(refused)
+    return compiled
 
 
 def _settings() -> Configuration:

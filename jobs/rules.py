@@ -5,6 +5,7 @@ The SELECT gives one row a detection: `device_id` and `event_time`, optionally `
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -13,7 +14,9 @@ import msgspec
 from msgspec import Meta
 
 from jobs.durations import Duration, duration_ms
-from udfs.errors import SluiceError
+from udfs.document import read_document
+from udfs.errors import SluiceError, SpecError, SpecErrors
+from udfs.typed_document import read_typed
 
 _HEADER: Final = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_\-]*")
@@ -22,11 +25,23 @@ Severity = Literal["info", "minor", "major", "critical"]
 
 
 class RuleError(SluiceError):
-    """A rule file that cannot be used; `line` counts from 1."""
+    """A rule file that cannot be used; `line` and `column` count from 1."""
 
-    def __init__(self, file: str, line: int, message: str) -> None:
-        self.file, self.line, self.message = file, line, message
-        super().__init__(f"{file}:{line}: {message}")
+    def __init__(self, file: str, line: int, message: str, column: int = 1) -> None:
+        self.file, self.line, self.column, self.message = file, line, column, message
+        super().__init__(f"{file}:{line}:{column}: {message}")
+
+
+class RuleErrors(RuleError):
+    """All faults found in rule files; as one RuleError it stands for the first."""
+
+    def __init__(self, errors: Sequence[RuleError]) -> None:
+        first = errors[0]
+        super().__init__(first.file, first.line, first.message, first.column)
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,8 +79,27 @@ class Rule:
 
 
 def read_rules(directory: Path) -> list[Rule]:
-    """Every rule under `directory`, by name; raises RuleError for the first that cannot be read."""
-    return [read_rule(path) for path in sorted(directory.glob("*/*.sql"))]
+    """Every rule under `directory`, by name; raises RuleErrors with the faults of all files."""
+    rules, refused = readable_rules(directory)
+    if refused:
+        raise RuleErrors(refused)
+    return rules
+
+
+def readable_rules(directory: Path) -> tuple[list[Rule], list[RuleError]]:
+    """The rules under `directory` that can be read and agree on their limits, by name; and the faults of the others."""
+    rules: list[Rule] = []
+    refused: list[RuleError] = []
+    for path in sorted(directory.glob("*/*.sql")):
+        try:
+            rule = read_rule(path)
+            default_limits([*rules, rule])
+            rules.append(rule)
+        except RuleErrors as several:
+            refused += several.errors
+        except RuleError as error:
+            refused.append(error)
+    return rules, refused
 
 
 def read_rule(path: Path) -> Rule:
@@ -94,12 +128,12 @@ def default_limits(rules: list[Rule]) -> dict[str, dict[str, float]]:
 
 
 def _header(path: Path, text: str, span: tuple[int, int]) -> Header:
+    """The header, read as if the file held nothing else, so that faults have the file's own lines and columns."""
+    before = text[: span[0]]
+    indent = " " * (len(before) - before.rfind("\n") - 1)
     try:
-        return msgspec.yaml.decode(text[slice(*span)], type=Header)
-    except msgspec.ValidationError as error:
-        raise RuleError(str(path), 1, f"header: {error}") from error
-    except msgspec.DecodeError as error:
-        mark = getattr(error.__context__, "problem_mark", None)  # PyYAML's error, which msgspec hides
-        line = text.count("\n", 0, span[0]) + (mark.line if mark else 0) + 1
-        problem = getattr(error.__context__, "problem", None) or error
-        raise RuleError(str(path), line, f"header is no YAML: {problem}") from error
+        return read_typed(read_document(str(path), "\n" * before.count("\n") + indent + text[slice(*span)]), Header)
+    except SpecError as error:
+        found = error.errors if isinstance(error, SpecErrors) else (error,)
+        faults = [RuleError(each.file, each.line, f"header: {each.message}", each.column) for each in found]
+        raise RuleErrors(faults) from error

@@ -36,6 +36,12 @@ def typed_views(catalog: Catalog) -> Iterator[str]:
             yield _typed_view(spec, domain)
 
 
+def rule_views(catalog: Catalog) -> list[str]:
+    """What rules may read: every typed view, and the messages of all products."""
+    views = [view_name(spec.product, domain) for spec in catalog.products.values() for domain in spec.domains]
+    return [*views, "messages"]
+
+
 def _typed_view(spec: ProductSpec, domain: str) -> str:
     columns = [f"`{name}`" for name in _MESSAGE]
     columns += [

@@ -26,6 +26,10 @@ _WORDS = {
     "a number": "float",
     "true or false": "bool",
 }
+_NUMBERS: dict[type, tuple[type | tuple[type, ...], str]] = {
+    mi.IntType: (int, "a whole number"),
+    mi.FloatType: ((int, float), "a number"),
+}
 _STEP = re.compile(r"\[(\d+|\.\.\.)\]|\.([^.\[]+)")
 
 
@@ -113,6 +117,10 @@ class _Walk:
                 hint = suggest(value, known) or f": expected one of {', '.join(known)}"
                 self.errors.append(place.error(f"unknown {place.path[-1]} `{value}`{hint}"))
                 return kind.values[0]
+        expected = _NUMBERS.get(type(kind))
+        fits = value is None or (isinstance(value, expected[0]) and not isinstance(value, bool)) if expected else True
+        if expected is not None and not fits:
+            self.errors.append(place.error(f"expected {expected[1]}, got {_word(value)}"))
         return value
 
     def _choose(self, place: Place, union: mi.UnionType) -> mi.Type:
@@ -163,6 +171,10 @@ def _plain(kind: mi.Type) -> mi.Type:
     while isinstance(kind, mi.Metadata):
         kind = kind.type
     return kind
+
+
+def _word(value: Any) -> str:
+    return {bool: "true or false", str: "a text", int: "a whole number"}.get(type(value), "a number")
 
 
 def _located(root: Place, fault: str) -> SpecError:

@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.detect import _standard_columns
-from jobs.rules import RuleError, read_rule
+from jobs.rules import read_rule
 
 
 @pytest.fixture
@@ -29,10 +29,3 @@ def test_further_columns_are_evidence(rule) -> None:
     assert "CAST(`value` AS DOUBLE) AS `value`" in sql
     assert "KEY 'co2' VALUE CAST(`co2` AS STRING)" in sql
     assert "KEY 'it''s' VALUE CAST(`it's` AS STRING), KEY 'a`b' VALUE CAST(`a``b` AS STRING)" in sql
-
-
-@pytest.mark.parametrize("missing", ["device_id", "event_time"])
-def test_a_select_without_device_or_event_time_is_refused(rule, missing) -> None:
-    columns = [name for name in ("device_id", "event_time", "co2") if name != missing]
-    with pytest.raises(RuleError, match=f"the SELECT has no column `{missing}`; it gives {', '.join(columns)}"):
-        _standard_columns(rule, "v", columns)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from jobs.platform import read_project
-from jobs.rules import RuleError
 from udfs.errors import SpecError
 
 
@@ -32,8 +31,11 @@ def test_a_broken_spec_is_refused_with_its_file(project, file) -> None:
         read_project(project)
 
 
-def test_a_broken_rule_is_refused_with_its_file(project) -> None:
+def test_a_broken_rule_is_refused_with_its_file_and_the_others_are_read(project) -> None:
     rule = project / "sql/rules/milesight-am319/new.sql"
     rule.write_text("SELECT 1")
-    with pytest.raises(RuleError, match=r"new\.sql:1: expected a header"):
-        read_project(project)
+    read = read_project(project)
+    assert [str(error).removeprefix(str(rule)) for error in read.refused] == [
+        ":1:1: expected a header `/* title: ... severity: ... */` before the SELECT"
+    ]
+    assert len(read.rules) == len(list(project.glob("sql/rules/*/*.sql"))) - 1

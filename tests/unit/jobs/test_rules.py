@@ -20,7 +20,8 @@ def write(folder: Path, header: str = HEADER, name: str = "am319/too_hot.sql", s
 def refusal(path: Path) -> RuleError:
     with pytest.raises(RuleError) as caught:
         read_rule(path)
-    assert str(caught.value) == f"{path}:{caught.value.line}: {caught.value.message}"
+    error = caught.value
+    assert str(error).splitlines()[0] == f"{path}:{error.line}:{error.column}: {error.message}"
     return caught.value
 
 
@@ -56,30 +57,26 @@ def test_a_name_that_sql_would_need_to_quote_is_refused(tmp_path, name) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "line", "message"),
+    ("header", "place", "message"),
     [
-        ("title: Hot\n", 1, "header: Object missing required field `severity`"),
-        ("", 1, "header: Expected `object`, got `null`"),
-        (HEADER + "sevirity: x\n", 1, "header: Object contains unknown field `sevirity`"),
-        (HEADER.replace("major", "bad"), 1, "header: Invalid enum value 'bad' - at `$.severity`"),
-        (
-            HEADER + "limits: {t: {default: x, unit: m}}\n",
-            1,
-            "header: Expected `float`, got `str` - at `$.limits[...].default`",
-        ),
-        (HEADER + "owner: a: b\n", 5, "header is no YAML: mapping values are not allowed in this context"),
-        (HEADER + "owner: [a\n", 6, "header is no YAML: "),
+        ("title: Hot\n", (2, 1), "header: missing key `severity`"),
+        (HEADER + "sevirity: x\n", (5, 1), "header: unknown key `sevirity`, did you mean `severity`?"),
+        (HEADER.replace("major", "mayor"), (3, 11), "header: unknown severity `mayor`, did you mean `major`?"),
+        (HEADER + "limits: {t: {default: x, unit: m}}\n", (5, 23), "header: expected a number, got a text"),
+        (HEADER + "owner: a: b\n", (5, 9), "header: no YAML: mapping values are not allowed"),
+        (HEADER + "owner: [a\n", (6, 1), "header: no YAML: "),
     ],
 )
-def test_a_bad_header_says_what_is_wrong(tmp_path, header, line, message) -> None:
+def test_a_bad_header_says_what_is_wrong_and_where(tmp_path, header, place, message) -> None:
     error = refusal(write(tmp_path, header))
-    assert error.line == line
+    assert (error.line, error.column) == place
     assert error.message.startswith(message)
 
 
 @pytest.mark.parametrize("clear_after", ["soon", "5 days", "1.5 min", "-1 s"])
 def test_a_bad_duration_is_refused(tmp_path, clear_after) -> None:
-    assert "$.clear_after" in refusal(write(tmp_path, f"{HEADER}clear_after: {clear_after}\n")).message
+    error = refusal(write(tmp_path, f"{HEADER}clear_after: {clear_after}\n"))
+    assert (error.line, error.column) == (5, 14)
 
 
 def limited(folder: Path, name: str, default: float) -> Rule:
@@ -93,5 +90,5 @@ def test_rules_of_a_product_share_a_limit(tmp_path) -> None:
 
 def test_rules_of_a_product_must_agree_on_a_default(tmp_path) -> None:
     one, two = limited(tmp_path, "a/one.sql", 40), limited(tmp_path, "a/two.sql", 41)
-    with pytest.raises(RuleError, match=r"a/two.sql:1: limit `t_max` defaults to 41.0 here, to 40.0 in a rule beside"):
+    with pytest.raises(RuleError, match=r"a/two.sql:1:1: limit `t_max` defaults to 41.0 here, to 40.0 in a"):
         default_limits([one, two])

@@ -1,0 +1,215 @@
+"""Compiles a rule's SELECT by Flink's own parser and planner, and says of every fault where it is and how to mend it.
+
+A rule is one SELECT over typed views and `messages`; it only adds rows, and what it keeps for them has an end.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from py4j.protocol import Py4JJavaError
+from pyflink.table import ExplainDetail, StreamTableEnvironment, Table
+from pyflink.util.exceptions import JavaException
+
+from jobs.rules import Rule, RuleError, RuleErrors
+from udfs.document import suggest
+
+REQUIRED: Final = ("device_id", "event_time")
+"""Columns that a rule gives."""
+
+_QUERIES: Final = ("SELECT", "WITH", "UNION", "ORDER_BY")
+_LEAVES: Final = ("SqlIdentifier", "SqlDataTypeSpec", "SqlIntervalQualifier", "SqlDynamicParam")
+_AT: Final = re.compile(r"\bline (\d+), column (\d+)")
+_UNKNOWN: Final = re.compile(r"(?:Column|Object|Table) '([^']+)' not found")
+_CHANGELOG: Final = re.compile(r"changelogMode=\[([A-Z,]+)\]")
+_JAVA_CLASS: Final = re.compile(r"^(?:[a-z][a-z0-9]*\.)+[A-Z][A-Za-z]*: ")
+_UNBOUNDED_JOIN: Final = re.compile(r"(?<![A-Za-z])Join\(")
+
+
+@dataclass(frozen=True)
+class CompiledRule:
+    """A rule that Flink takes, and the rows of its SELECT."""
+
+    rule: Rule
+    rows: Table
+
+
+def compile_rules(
+    t_env: StreamTableEnvironment, rules: Iterable[Rule], views: Iterable[str]
+) -> tuple[list[CompiledRule], list[RuleError]]:
+    """The rules that may run, and the faults of the others; `views` are those that rules may read."""
+    compiler = RuleCompiler(t_env, views)
+    compiled: list[CompiledRule] = []
+    refused: list[RuleError] = []
+    for rule in rules:
+        try:
+            compiled.append(CompiledRule(rule, compiler.compile(rule)))
+        except RuleErrors as several:
+            refused += several.errors
+    return compiled, refused
+
+
+class RuleCompiler:
+    """Compiles rules against the views that a table environment has; rules may read `views` and nothing else."""
+
+    def __init__(self, t_env: StreamTableEnvironment, views: Iterable[str]) -> None:
+        self._t_env = t_env
+        self._views = frozenset(views)
+        self._parser = t_env._j_tenv.getPlanner().createFlinkPlanner().parser()
+
+    def compile(self, rule: Rule) -> Table:
+        """The rule's rows; raises RuleErrors."""
+        try:
+            tree = self._parser.parse(rule.select)
+        except (Py4JJavaError, JavaException) as error:
+            raise RuleErrors([_told(rule, error, (1, 1), ())]) from error
+        faults = list(self._structural(rule, tree))
+        if faults:
+            raise RuleErrors(faults)
+        try:
+            selected = self._t_env.sql_query(rule.select)
+            _check_columns(rule, tree, selected.get_schema().get_field_names())
+            self._check_plan(rule, tree, self._t_env.explain_sql(rule.select, ExplainDetail.CHANGELOG_MODE))
+        except (Py4JJavaError, JavaException) as error:
+            raise RuleErrors([_told(rule, error, _place_of_pattern(tree), self._columns(tree))]) from error
+        return selected
+
+    def _structural(self, rule: Rule, tree: Any) -> Iterator[RuleError]:
+        kind = str(tree.getKind())
+        if kind not in _QUERIES:
+            yield _fault(rule, tree, f"a rule is one SELECT, this is {kind}: the framework stores its rows")
+            return
+        nodes = list(_walk(tree))
+        names = self._views | {str(node.getOperandList()[0]) for node in nodes if _class(node) == "SqlWithItem"}
+        for table in _tables(nodes):
+            name = str(table)
+            if name not in names:
+                hint = suggest(name, self._views) or ": rules read typed views and `messages`"
+                yield _fault(rule, table, f"no view `{name}`{hint}")
+        for node in nodes:
+            if _class(node) == "SqlMatchRecognize":
+                yield from _pattern_faults(rule, node)
+            yield from _limit_faults(rule, node)
+
+    def _check_plan(self, rule: Rule, tree: Any, plan: str) -> None:
+        physical = plan.partition("== Optimized Physical Plan ==")[2].partition("== Optimized Execution Plan ==")[0]
+        mode = _CHANGELOG.search(physical)
+        if mode and mode[1] != "I":
+            message = "rows of this SELECT change after they were given: aggregate in windows, not by GROUP BY alone"
+            raise RuleErrors([_fault(rule, tree, message)])
+        if _UNBOUNDED_JOIN.search(physical):
+            message = (
+                "this join keeps every row for ever: bound it, for example "
+                "ON … AND b.event_time BETWEEN a.event_time - INTERVAL '5' MINUTE AND a.event_time"
+            )
+            raise RuleErrors([_fault(rule, tree, message)])
+
+    def _columns(self, tree: Any) -> Sequence[str]:
+        """The columns of all views that the rule reads."""
+        names = {str(table) for table in _tables(_walk(tree))} & self._views
+        schemas = [self._t_env.from_path(f"`{name}`").get_schema() for name in sorted(names)]
+        return [column for schema in schemas for column in schema.get_field_names()]
+
+
+def _check_columns(rule: Rule, tree: Any, columns: list[str]) -> None:
+    faults = [
+        _fault(rule, tree, f"the SELECT has no column `{name}`; it gives {', '.join(columns)}")
+        for name in REQUIRED
+        if name not in columns
+    ]
+    if faults:
+        raise RuleErrors(faults)
+
+
+def _pattern_faults(rule: Rule, match: Any) -> Iterator[RuleError]:
+    partition = match.getPartitionList()
+    if partition is None or partition.size() == 0:
+        message = "MATCH_RECOGNIZE without PARTITION BY mixes all devices: add `PARTITION BY device_id`"
+        yield _fault(rule, match, message)
+    if match.getInterval() is None:
+        message = "MATCH_RECOGNIZE without WITHIN keeps its rows for ever: end PATTERN by `WITHIN INTERVAL '5' MINUTE`"
+        yield _fault(rule, match, message)
+
+
+def _limit_faults(rule: Rule, node: Any) -> Iterator[RuleError]:
+    """Every limits['name'] is one that the header states."""
+    if _class(node) != "SqlBasicCall" or str(node.getOperator().getName()) != "ITEM":
+        return
+    subject, key = node.getOperandList()
+    if str(subject).rpartition(".")[2].strip("`") == "limits" and _class(key) == "SqlCharStringLiteral":
+        name = str(key.toValue())
+        if name not in rule.header.limits:
+            hint = suggest(name, rule.header.limits) or f": add `limits: {{{name}: {{default: …, unit: …}}}}`"
+            yield _fault(rule, key, f"the header has no limit `{name}`{hint}")
+
+
+def _tables(nodes: Iterable[Any]) -> Iterator[Any]:
+    """The identifiers that name tables."""
+    for node in nodes:
+        kind = str(node.getKind())
+        found = []
+        if kind == "SELECT":
+            found = [node.getFrom()]
+        elif kind == "JOIN":
+            found = [node.getLeft(), node.getRight()]
+        elif kind == "MATCH_RECOGNIZE":
+            found = [node.getTableRef()]
+        elif kind == "EXPLICIT_TABLE":
+            found = [node.getOperandList()[0]]
+        for each in found:
+            while each is not None and str(each.getKind()) in ("AS", "SNAPSHOT"):
+                each = each.getOperandList()[0]
+            if each is not None and _class(each) == "SqlIdentifier":
+                yield each
+
+
+def _walk(node: Any) -> Iterator[Any]:
+    """A node of the parser's tree and all below it."""
+    if node is None:
+        return
+    kind = _class(node)
+    if kind != "SqlNodeList":
+        yield node
+    if kind in _LEAVES or kind.endswith("Literal"):
+        return
+    for child in node.getList() if kind == "SqlNodeList" else node.getOperandList():
+        yield from _walk(child)
+
+
+def _class(node: Any) -> str:
+    return str(node.getClass().getSimpleName())
+
+
+def _fault(rule: Rule, node: Any, message: str) -> RuleError:
+    position = node.getParserPosition()
+    return RuleError(rule.file, position.getLineNum(), message, position.getColumnNum())
+
+
+def _place_of_pattern(tree: Any) -> tuple[int, int]:
+    """Where the planner's faults lie that name no place: they are of patterns."""
+    patterns = [node for node in _walk(tree) if _class(node) == "SqlMatchRecognize"]
+    position = (patterns[0] if patterns else tree).getParserPosition()
+    return position.getLineNum(), position.getColumnNum()
+
+
+def _told(rule: Rule, error: Exception, otherwise: tuple[int, int], columns: Sequence[str]) -> RuleError:
+    """What Flink says, at the place that it names, with the column that may have been meant."""
+    messages = list(_messages(error))
+    placed = next((at for message in messages if (at := _AT.search(message))), None)
+    line, column = (int(placed[1]), int(placed[2])) if placed else otherwise
+    message = _JAVA_CLASS.sub("", messages[-1].strip().splitlines()[0])
+    unknown = _UNKNOWN.search(message)
+    hint = suggest(unknown[1], columns) if unknown else ""
+    return RuleError(rule.file, line, f"Flink refuses the rule: {message}{hint}", column)
+
+
+def _messages(error: Exception) -> Iterator[str]:
+    """From the outermost cause to the innermost."""
+    if not isinstance(error, Py4JJavaError):
+        yield str(error)
+        return
+    cause = error.java_exception
+    while cause is not None:
+        yield str(cause.getMessage())
+        cause = cause.getCause()
