@@ -182,7 +182,7 @@ class TestBadInput:
         [
             ("", "there is no payload in it"),
             ('[{"payload": "00", "error": "truncated"}]', "every example of it is an error"),
-            ('[{"payload": "00", "port": "x"}]', "expected `int | null`, got a text"),
+            ('[{"payload": "00", "port": "x"}]', "expected a whole number, got a text"),
         ],
     )
     def test_is_told(self, text: str, message: str) -> None:
