@@ -1,7 +1,8 @@
 """Episodes: the pure part of the lifecycle. Detections of one rule and device, in event-time order → alarms.
 
-An alarm is raised by the first detection of an episode and cleared when no detection came for the rule's `clear_after`
-(event time). Its id follows from rule, device and the episode's start, so a replay gives the same alarms.
+An alarm is raised when the detections of an episode have gone on for the rule's `for`, and cleared when none came for
+its `clear_after` (event time). Its id follows from rule, device and the episode's start, so a replay gives the same
+alarms.
 """
 
 from dataclasses import dataclass, field, replace
@@ -24,11 +25,12 @@ class Detection:
 
 @dataclass(frozen=True)
 class Episode:
-    """An alarm that is raised: its first detection, the time of its last, and how many there were."""
+    """Detections without a gap: the first, the time of the last, how many there were, and whether they are an alarm."""
 
     first: Detection
     last_event_time: int
     num_detections: int = 1
+    is_raised: bool = True
 
     @property
     def alarm_id(self) -> str:
@@ -49,6 +51,9 @@ class EpisodeTracker:
     """Follows the episodes of one rule and device; detections wait until event time has passed them."""
 
     clear_after: int
+    hold: int = 0
+    """Milliseconds that detections must go on before there is an alarm."""
+
     episode: Episode | None = None
     pending: list[Detection] = field(default_factory=list)
 
@@ -77,15 +82,18 @@ class EpisodeTracker:
         if episode is None or episode.last_event_time + self.clear_after >= time:
             return []
         self.episode = None
-        return [Transition("cleared", episode)]
+        return [Transition("cleared", episode)] if episode.is_raised else []
 
     def _detect(self, detection: Detection) -> list[Transition]:
-        if self.episode is not None:
-            last = max(self.episode.last_event_time, detection.event_time)
-            self.episode = replace(self.episode, last_event_time=last, num_detections=self.episode.num_detections + 1)
-            return []
-        self.episode = Episode(detection, detection.event_time)
-        return [Transition("raised", self.episode)]
+        episode = self.episode
+        if episode is None:
+            episode = Episode(detection, detection.event_time, is_raised=False)
+        else:
+            last = max(episode.last_event_time, detection.event_time)
+            episode = replace(episode, last_event_time=last, num_detections=episode.num_detections + 1)
+        begins = not episode.is_raised and episode.last_event_time - episode.first.event_time >= self.hold
+        self.episode = replace(episode, is_raised=True) if begins else episode
+        return [Transition("raised", self.episode)] if begins else []
 
 
 def _order(detection: Detection) -> tuple[int, str]:

@@ -31,7 +31,8 @@ class Lifecycle(KeyedProcessFunction):  # type: ignore[misc]
         detection = Detection(*value)
         if detection.rule not in self._rules:  # its file went away; a restored detection has no one to judge it
             return
-        tracker = self._state.value() or EpisodeTracker(self._rules[detection.rule].clear_after_ms)
+        rule = self._rules[detection.rule]
+        tracker = self._state.value() or EpisodeTracker(rule.clear_after_ms, rule.for_ms)
         watermark = ctx.timer_service().current_watermark()
         if detection.event_time > watermark or tracker.episode is not None:
             tracker.add(detection)

@@ -7,6 +7,7 @@ from pathlib import Path
 from jobs.durations import duration_text
 from jobs.rule_cases import Case, RuleTests, Series
 from jobs.rules import Rule
+from jobs.series_expression import expand
 from udfs.catalog import Catalog
 from udfs.document import Place, read_document, suggest
 from udfs.errors import SpecError, SpecErrors
@@ -74,7 +75,11 @@ def _series_faults(place: Place, series: Series, rule: Rule, catalog: Catalog) -
     if spec is None:
         yield from _unknown(place / "product", "product", [product], catalog.products)
         return
-    for kind, columns in (("measurement", series.measurements), ("attribute", series.attributes)):
+    unreadable = list(_expression_faults(place / "measurements", series))
+    if unreadable:
+        yield from unreadable
+        return
+    for kind, columns in (("measurement", series.values), ("attribute", series.attributes)):
         at = place / f"{kind}s"
         yield from _unknown(at, f"{kind} of {product}", columns, _names(spec, kind))
         yield from _length_faults(at, series, columns)
@@ -82,6 +87,14 @@ def _series_faults(place: Place, series: Series, rule: Rule, catalog: Catalog) -
         yield place.error("a series without a value: give `measurements` or `attributes` a list each")
     elif duration := _bad_late(series):
         yield (place / "late").error(duration)
+
+
+def _expression_faults(place: Place, series: Series) -> Iterator[SpecError]:
+    for name, said in series.measurements.items():
+        try:
+            expand(said if isinstance(said, str) else "0")
+        except ValueError as fault:
+            yield (place / name).error(str(fault))
 
 
 def _names(spec: ProductSpec, kind: str) -> list[str]:

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from jobs.durations import Duration, duration_ms
 from jobs.rules import Rule
+from jobs.series_expression import expand
 from udfs.catalog import Catalog
 from udfs.product import ProductSpec
 
@@ -28,7 +29,8 @@ Name = Annotated[str, Meta(min_length=1)]
 class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Readings of one device, `every` apart from `start` on; a null is a value that did not come.
 
-    `product`: where it is not the rule's own. `late`: time of a reading → time at which it arrives.
+    A list of numbers may be a text such as `20+0.5x30 @10 s` (jobs.series_expression). `product`: where it is not the
+    rule's own. `late`: time of a reading → time at which it arrives.
     """
 
     device: Name
@@ -37,19 +39,32 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     site: str = ""
     start: Duration = "0 s"
     every: Duration = "10 s"
-    measurements: dict[str, list[float | None]] = {}
+    measurements: dict[str, list[float | None] | str] = {}
     attributes: dict[str, list[str | bool | None]] = {}
     late: dict[Duration, Duration] = {}
 
     @property
+    def values(self) -> dict[str, list[float | None]]:
+        """The measurements, texts expanded; raises ValueError."""
+        return {
+            name: expand(said).values if isinstance(said, str) else said for name, said in self.measurements.items()
+        }
+
+    @property
+    def every_ms(self) -> int:
+        """Milliseconds between two readings: what an expression says, else `every`."""
+        stated = [expand(said).every_ms for said in self.measurements.values() if isinstance(said, str)]
+        return next((every for every in stated if every is not None), duration_ms(self.every))
+
+    @property
     def num_steps(self) -> int:
-        columns: list[Sequence[object]] = [*self.measurements.values(), *self.attributes.values()]
+        columns: list[Sequence[object]] = [*self.values.values(), *self.attributes.values()]
         return max((len(column) for column in columns), default=0)
 
     @property
     def times(self) -> range:
         """The times of the readings, milliseconds from the case's zero."""
-        start, every = duration_ms(self.start), duration_ms(self.every)
+        start, every = duration_ms(self.start), self.every_ms
         return range(start, start + self.num_steps * every, every)
 
     @property
@@ -178,9 +193,9 @@ def _length(case: Case) -> int:
 def _series_messages(
     planned: PlannedCase, series: Series, spec: ProductSpec, limits: dict[str, float]
 ) -> Iterator[CaseMessage]:
-    device_id, arrivals = planned.device_id(series.device), series.arrivals
+    device_id, arrivals, values = planned.device_id(series.device), series.arrivals, series.values
     for step, time in enumerate(series.times):
-        measurements, attributes = _readings(series.measurements, step), _readings(series.attributes, step)
+        measurements, attributes = _readings(values, step), _readings(series.attributes, step)
         if measurements or attributes:
             yield CaseMessage(
                 message_id=f"{device_id}:{spec.product}:{time}",

@@ -129,9 +129,7 @@ def _changes_of(case: PlannedCase, seen: Sequence[_Change]) -> list[AlarmChange]
 
 
 def _time(case: PlannedCase, change: _Change) -> int:
-    if change.state == "raised":
-        return change.first_event_time
-    return change.last_event_time + case.rule.clear_after_ms
+    return change.last_event_time + (0 if change.state == "raised" else case.rule.clear_after_ms)
 
 
 def _first_cause(error: Py4JJavaError) -> str:

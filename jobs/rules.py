@@ -52,12 +52,16 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The header of a rule file. `clear_after`: event time without a detection after which an episode is over."""
+    """The header of a rule file, times in event time.
+
+    `for`: how long detections must go on before an alarm is raised; `clear_after`: how long none, before it is over.
+    """
 
     title: Annotated[str, Meta(min_length=1)]
     severity: Severity
     type: Literal["threshold", "anomaly", "correlation", "predictive"]
     limits: dict[str, Limit] = {}
+    for_: Duration = msgspec.field(default="0 s", name="for")
     clear_after: Duration = "1 min"
     runbook: str = ""
     owner: str = ""
@@ -72,6 +76,10 @@ class Rule:
     file: str
     header: Header
     select: str
+
+    @property
+    def for_ms(self) -> int:
+        return duration_ms(self.header.for_)
 
     @property
     def clear_after_ms(self) -> int:

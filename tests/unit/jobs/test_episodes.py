@@ -106,3 +106,30 @@ def test_any_order_of_arrival_gives_the_same_transitions(case) -> None:
             follower.add(one)
         seen += follower.advance(watermark * 1000)
     assert seen == expected
+
+
+class TestFor:
+    """With `for: 15 s` detections must go on for so long."""
+
+    def tracker(self) -> EpisodeTracker:
+        return EpisodeTracker(CLEAR_AFTER, hold=15_000)
+
+    def test_an_alarm_is_raised_by_the_detection_that_makes_it_long_enough(self) -> None:
+        hot = [detection(second) for second in (10, 20, 24.999, 25, 30)]
+        assert run(self.tracker(), *hot, 30) == [("raised", 10, 25, 4)]
+        assert run(self.tracker(), *hot, 50) == [("raised", 10, 25, 4), ("cleared", 10, 30, 5)]
+
+    def test_an_episode_that_ends_before_is_no_alarm(self) -> None:
+        assert run(self.tracker(), detection(10), detection(20), 60) == []
+
+    def test_a_gap_begins_it_anew(self) -> None:
+        hot = [detection(second) for second in (10, 20, 40.001, 50, 56)]
+        assert [(t[0], t[1]) for t in run(self.tracker(), *hot, 56)] == [("raised", 40.001)]
+
+    def test_its_id_follows_from_its_begin(self) -> None:
+        early, late = EpisodeTracker(CLEAR_AFTER), self.tracker()
+        for each in (early, late):
+            each.add(detection(10))
+            each.add(detection(25))
+        ids = {each.advance(25_000)[0].episode.alarm_id for each in (early, late)}
+        assert len(ids) == 1
