@@ -32,7 +32,7 @@ rule_app = typer.Typer(no_args_is_help=True)
 
 @rule_app.callback()
 def about_rules() -> None:
-    """Alarm rules: lint, test."""
+    """Alarm rules: lint, explain, test."""
 
 
 @rule_app.command("lint")
@@ -64,6 +64,28 @@ def lint(
     typer.echo(f"{_count(len(rules), 'rule')}, {_count(len(refused), 'fault') if refused else 'no fault'}")
     if refused:
         raise typer.Exit(1)
+
+
+@rule_app.command("explain")
+def explain(
+    context: typer.Context,
+    rule: Annotated[str, typer.Argument(help="The rule: `product/rule` or `rule`.")],
+    folder: Annotated[
+        Path | None, typer.Option("--rules", help="Folder of the rules; default: ./sql/rules, then the project's.")
+    ] = None,
+) -> None:
+    """Print Flink's plan of a rule, from the messages to its rows; exits 1 where the rule has a fault."""
+    catalog = load_catalog(context)
+    try:
+        found = _find_rule(readable_rules(_find_rules(folder))[0], rule)
+        with _out.status("planning, about 10 s"), _quiet_flink():
+            from jobs.rule_lint import explain_rule  # imports PyFlink, a second that other commands need not spend
+
+            plan = explain_rule(found, catalog)
+    except SluiceError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(plan)
 
 
 @rule_app.command("test")

@@ -112,6 +112,14 @@ def test_nothing_else_is_refused(linted: subprocess.CompletedProcess[str]) -> No
     assert linted.stdout.splitlines()[-1].startswith("19 rules, 15 faults")
 
 
+def test_a_rule_is_explained_by_flinks_plan() -> None:
+    command = [str(SLUICE), "rule", "explain", "power_cut_then_moving"]
+    explained = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    assert explained.returncode == 0, explained.stderr
+    assert "Match(partitionBy=[device_id]" in explained.stdout
+    assert "changelogMode=[I]" in explained.stdout
+
+
 START = """\
 import sys
 from pathlib import Path
