@@ -50,6 +50,12 @@ def compile_rules(
     return compiled, refused
 
 
+def physical_plan(t_env: StreamTableEnvironment, rule: Rule) -> str:
+    """Flink's plan of a rule, with what each step gives: I where it only adds rows."""
+    plan = str(t_env.explain_sql(rule.select, ExplainDetail.CHANGELOG_MODE))
+    return plan.partition("== Optimized Physical Plan ==")[2].partition("== Optimized Execution Plan ==")[0].strip()
+
+
 class RuleCompiler:
     """Compiles rules against the views that a table environment has; rules may read `views` and nothing else."""
 
@@ -70,7 +76,7 @@ class RuleCompiler:
         try:
             selected = self._t_env.sql_query(rule.select)
             _check_columns(rule, tree, selected.get_schema().get_field_names())
-            self._check_plan(rule, tree, self._t_env.explain_sql(rule.select, ExplainDetail.CHANGELOG_MODE))
+            self._check_plan(rule, tree, physical_plan(self._t_env, rule))
         except (Py4JJavaError, JavaException) as error:
             raise RuleErrors([_told(rule, error, _place_of_pattern(tree), self._columns(tree))]) from error
         return selected
@@ -93,12 +99,11 @@ class RuleCompiler:
             yield from _limit_faults(rule, node)
 
     def _check_plan(self, rule: Rule, tree: Any, plan: str) -> None:
-        physical = plan.partition("== Optimized Physical Plan ==")[2].partition("== Optimized Execution Plan ==")[0]
-        mode = _CHANGELOG.search(physical)
+        mode = _CHANGELOG.search(plan)
         if mode and mode[1] != "I":
             message = "rows of this SELECT change after they were given: aggregate in windows, not by GROUP BY alone"
             raise RuleErrors([_fault(rule, tree, message)])
-        if _UNBOUNDED_JOIN.search(physical):
+        if _UNBOUNDED_JOIN.search(plan):
             message = (
                 "this join keeps every row for ever: bound it, for example "
                 "ON … AND b.event_time BETWEEN a.event_time - INTERVAL '5' MINUTE AND a.event_time"

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from pyflink.table import ExplainDetail
-
 from jobs.platform import one_java_thread
-from jobs.rule_compiler import compile_rules
+from jobs.rule_compiler import compile_rules, physical_plan
 from jobs.rule_runner import environment_with
 from jobs.rules import Rule, RuleError, RuleErrors
 from jobs.views import rule_views
@@ -20,11 +18,10 @@ def lint_rules(rules: Sequence[Rule], catalog: Catalog) -> list[RuleError]:
 
 
 def explain_rule(rule: Rule, catalog: Catalog) -> str:
-    """Flink's physical plan of a rule with what each step gives (I: rows are added only); raises RuleErrors."""
+    """Flink's plan of a rule, see physical_plan; raises RuleErrors."""
     with one_java_thread():
         t_env = environment_with([], catalog)
         _, refused = compile_rules(t_env, [rule], rule_views(catalog))
         if refused:
             raise RuleErrors(refused)
-        plan = t_env.explain_sql(rule.select, ExplainDetail.CHANGELOG_MODE)
-    return str(plan).partition("== Optimized Physical Plan ==")[2].partition("== Optimized Execution Plan ==")[0].strip()
+        return physical_plan(t_env, rule)

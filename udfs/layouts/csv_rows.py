@@ -15,10 +15,11 @@ from udfs.text_values import TextField, compile_text_field
 
 
 class Cell(NamedTuple):
-    """A cell's text without its quotes, and the byte offset at which it begins."""
+    """A cell's text without its quotes, and the byte offsets at which it begins and ends with them."""
 
     text: str
     offset: int
+    end: int
 
 
 class CsvDecoder:
@@ -115,7 +116,7 @@ def _splitter(delimiter: str, quote: str) -> Callable[[str], list[list[Cell]]]:
             if match is None:
                 raise DecodeError("bad_csv", f"line {len(lines) + 1}: a cell's quotes do not match", byte_offset=at)
             inner = match[1]
-            cells.append(Cell(match[2] if inner is None else inner.replace(quote * 2, quote), at))
+            cells.append(Cell(match[2] if inner is None else inner.replace(quote * 2, quote), at, match.start(3)))
             at = match.end()
             if match[3] != delimiter:
                 lines.append(cells)
@@ -148,7 +149,7 @@ def _at_cell(reason: str, message: str, number: int, cell: Cell, text: TextField
 def _span(cell: Cell, text: TextField) -> Span:
     column = text.field.columns[0] if text.field.columns else None
     unit, doc = (column.unit, column.doc) if column else ("", "")
-    return Span(cell.offset, cell.offset + len(cell.text), None, "field", text.field.name, _plain(cell), unit, doc)
+    return Span(cell.offset, cell.end, None, "field", text.field.name, _plain(cell), unit, doc)
 
 
 def _plain(cell: Cell) -> str:

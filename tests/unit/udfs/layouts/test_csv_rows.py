@@ -4,6 +4,7 @@ import pytest
 from probe import compile_probe, decoder_of
 
 from udfs.errors import DecodeError, SpecError
+from udfs.layouts.frame import Span
 
 FIELDS = """
     fields:
@@ -81,3 +82,10 @@ def test_a_bad_row_refuses_the_payload(payload: str, reason: str, field: str, of
 def test_signs_that_cannot_be_told_apart_are_spec_errors(signs: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         compile_probe(f"kind: csv\n{signs}\nfields: [{{name: x, type: text}}]")
+
+
+def test_explaining_counts_the_quotes_of_a_cell_in() -> None:
+    product = compile_probe("kind: csv\nheader: false\nfields: [{name: a, type: text}, {name: b, type: text}]")
+    spans: list[Span] = []
+    decoder_of(product).explain('"x;""y",z\n', spans)
+    assert [(span.start, span.end, span.value) for span in spans] == [(0, 7, 'x;"y'), (8, 9, "z")]
