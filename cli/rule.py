@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ from cli.rule_report import render_difference, result_table
 from cli.specs_folder import load_catalog
 from jobs.rule_case_files import cases_file, read_all_cases
 from jobs.rule_cases import PlannedCase, plan_cases
-from jobs.rules import Rule, default_limits, read_rules, readable_rules
+from jobs.rules import Rule, read_rules, readable_rules
 from udfs.catalog import Catalog
 from udfs.document import suggest
 from udfs.errors import SluiceError, SpecErrors
@@ -107,7 +107,7 @@ def run_rule_tests(
         selected = rules if rule is None else [_find_rule(rules, rule)]
         planned = plan_cases(read_all_cases(selected, catalog))
         _name_untested(selected)
-        passed = not planned or _run(planned, catalog, default_limits(rules))
+        passed = not planned or _run(planned, catalog, rules)
     except SluiceError as error:
         faults = error.errors if isinstance(error, SpecErrors) else (error,)
         typer.echo("\n".join(map(str, faults)), err=True)
@@ -115,12 +115,12 @@ def run_rule_tests(
     raise typer.Exit(0 if passed else 1)
 
 
-def _run(planned: Sequence[PlannedCase], catalog: Catalog, limits: Mapping[str, Mapping[str, float]]) -> bool:
+def _run(planned: Sequence[PlannedCase], catalog: Catalog, rules: Sequence[Rule]) -> bool:
     started = time.monotonic()
     with _out.status(f"{_count(len(planned), 'case')} on a mini-cluster, about 15 s"), _quiet_flink():
         from jobs.rule_runner import run_cases  # imports PyFlink, a second that other commands need not spend
 
-        results = run_cases(planned, catalog, limits)
+        results = run_cases(planned, catalog, rules)
     _report(results, time.monotonic() - started)
     return all(result.passed for result in results)
 

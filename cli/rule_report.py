@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.durations import duration_text
-from jobs.rule_cases import AlarmChange, matches
+from jobs.rule_cases import AlarmChange, Told, matches
 
 if TYPE_CHECKING:
     from jobs.rule_runner import CaseResult
@@ -33,7 +33,19 @@ def render_difference(result: "CaseResult") -> str:
     lines = [f"{result.planned.rule.name}: {result.planned.case.name}"]
     lines += _block("expected", expected, missing, "-")
     lines += _block("got", got, surplus, "+")
+    if result.told_otherwise:
+        lines += _told("told, expected", result.planned.expected_notifications)
+        lines += _told("told, got", result.told)
     return "\n".join(lines)
+
+
+def _told(title: str, notifications: Sequence[Told]) -> Iterator[str]:
+    if not notifications:
+        yield f"  {title:<15}  nothing"
+    for index, told in enumerate(notifications):
+        alarms = f"{told.alarms} alarm{'s' if told.alarms != 1 else ''}"
+        line = f"{duration_text(told.at):>8}  {told.state:<10}  {alarms}  {told.reason}"
+        yield f"  {title if index == 0 else '':<15}  {line}".rstrip()
 
 
 def _block(title: str, changes: Sequence[AlarmChange], marked: Sequence[AlarmChange], mark: str) -> Iterator[str]:
@@ -43,5 +55,6 @@ def _block(title: str, changes: Sequence[AlarmChange], marked: Sequence[AlarmCha
     for index, change in enumerate(changes):
         value = "" if change.value is None else f"{change.value:.10g}"
         sign = mark if change in marked else " "
-        line = f"{sign} {duration_text(change.at):>8}  {change.device:<{width}}  {change.state:<7}  {value}"
+        what = f"{change.state:<12}  {value:<8}  {change.severity or ''}"
+        line = f"{sign} {duration_text(change.at):>8}  {change.device:<{width}}  {what}"
         yield f"  {title if index == 0 else '':<10}{line}".rstrip()

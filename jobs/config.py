@@ -109,13 +109,16 @@ class Lake(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Event time, duplicates and rules. A message older than the watermark is stored, but judged by no rule.
 
-    A rule file with a fault is logged and left out; with `rules.strict` the job does not start.
+    A rule file with a fault is logged and left out; with `rules.strict` the job does not start. An alarm waits
+    `notify.wait.seconds` for others of its rule and site, or for what explains it, before operators are notified.
     """
 
     watermark_delay: Positive = msgspec.field(default=5, name="watermark.delay.seconds")
     idle_timeout: Positive = msgspec.field(default=10, name="idle.timeout.seconds")
     dedupe_hours: Positive = msgspec.field(default=48, name="dedupe.hours")
     strict_rules: bool = msgspec.field(default=False, name="rules.strict")
+    notify_wait: Positive = msgspec.field(default=30, name="notify.wait.seconds")
+    notify_every: Positive = msgspec.field(default=300, name="notify.update.seconds")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,66 +1,127 @@
-"""Stage 5, lifecycle: detections → alarms with a state, one alarm an episode.
+"""Stage 5, lifecycle: what rules observe → alarms with a state, one alarm an episode.
 
-Event time decides: a detection is judged when the watermark has passed it, so the order of arrival changes nothing. One
-that comes later than the watermark only counts towards an episode that is open (docs/decisions/0004).
+Event time decides: an observation is judged when the watermark has passed it, so the order of arrival changes nothing.
+A detection that comes later than the watermark only counts towards an episode that is open (docs/decisions/0004).
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
 
 from pyflink.common import Row
 from pyflink.common.typeinfo import Types
-from pyflink.datastream import KeyedProcessFunction, RuntimeContext
-from pyflink.datastream.state import ValueStateDescriptor
+from pyflink.datastream import KeyedBroadcastProcessFunction, RuntimeContext, TimeDomain
+from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 
-from jobs.episodes import Detection, EpisodeTracker, Transition
+from jobs.calendars import MASTERS, Calendars
+from jobs.episodes import EpisodeState, EpisodeTracker, Observation, Transition
 from jobs.rules import Rule
+from udfs.masters import MasterChange
 
-TRACKER: Final = ValueStateDescriptor("episode-tracker", Types.PICKLED_BYTE_ARRAY())
+EPISODE: Final = ValueStateDescriptor("episode", Types.PICKLED_BYTE_ARRAY())
+CALENDAR_STATE: Final = MapStateDescriptor("calendars", Types.STRING(), Types.PICKLED_BYTE_ARRAY())
+GRACE: Final = 30_000
+"""Milliseconds by the clock that a sign of life may come later than absence by the clock is stated."""
 
 
-class Lifecycle(KeyedProcessFunction):  # type: ignore[misc]
-    """Keyed by rule and device; in: detections, out: rows.ALARM."""
+class Lifecycle(KeyedBroadcastProcessFunction):  # type: ignore[misc]
+    """Keyed by rule and device; in: rows.OBSERVATION and, broadcast, changes of master data; out: rows.ALARM.
 
-    def __init__(self, rules: Mapping[str, Rule]) -> None:
-        self._rules = rules
+    `read_master_data` gives what stood in the calendars' tables at the start.
+    """
+
+    def __init__(self, rules: Mapping[str, Rule], read_master_data: Callable[[], Iterable[MasterChange]]) -> None:
+        self._rules, self._read_master_data = rules, read_master_data
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        self._state = runtime_context.get_state(TRACKER)
+        self._state = runtime_context.get_state(EPISODE)
+        self._calendars = Calendars(self._read_master_data())
+        self._restored = False
+        self._opened = _clock()
+        self._arrivals: dict[str, int] = {}
 
-    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
-        detection = Detection(*value)
-        if detection.rule not in self._rules:  # its file went away; a restored detection has no one to judge it
+    def process_broadcast_element(self, value: Row, ctx: KeyedBroadcastProcessFunction.Context) -> Iterator[Row]:
+        self._restore(ctx)
+        change = MasterChange(*value)
+        if change.master in MASTERS and self._calendars.apply(change):
+            ctx.get_broadcast_state(CALENDAR_STATE).put(f"{change.master}|{change.key}", change)
+        return iter(())
+
+    def process_element(self, value: Row, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> Iterator[Row]:
+        observation = Observation(*value)
+        if observation.rule not in self._rules:  # its file went away; a restored one has no one to judge it
             return
-        rule = self._rules[detection.rule]
-        tracker = self._state.value() or EpisodeTracker(rule.clear_after_ms, rule.for_ms)
+        self._restore(ctx)
+        rule = self._rules[observation.rule]
+        tracker = self._tracker(rule)
         watermark = ctx.timer_service().current_watermark()
-        if detection.event_time > watermark or tracker.episode is not None:
-            tracker.add(detection)
-            yield from self._advance(tracker, watermark, ctx)
+        in_time = observation.event_time > watermark or tracker.state.episode is not None
+        if in_time or observation.kind not in ("detection", "clear"):
+            tracker.add(observation)
+            self._watch_by_the_clock(rule, ctx)
+            yield from self._advance(tracker, rule, watermark, ctx)
 
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
-        tracker = self._state.value()
-        if tracker is not None:
-            yield from self._advance(tracker, timestamp, ctx)
+    def on_timer(self, timestamp: int, ctx: KeyedBroadcastProcessFunction.OnTimerContext) -> Iterator[Row]:
+        self._restore(ctx)
+        rule = self._rules.get(ctx.get_current_key().partition("|")[0])
+        if rule is None or self._state.value() is None:
+            return
+        tracker = self._tracker(rule)
+        if ctx.time_domain() == TimeDomain.EVENT_TIME:
+            # Up to now, not to the timer: at the end of a bounded run no further timer comes.
+            yield from self._advance(tracker, rule, ctx.timer_service().current_watermark(), ctx)
+        elif self._is_silent_by_the_clock(rule, ctx):
+            missed = tracker.next_time()
+            yield from self._advance(tracker, rule, missed or 0, ctx)
 
-    def _advance(self, tracker: EpisodeTracker, now: int, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+    def _tracker(self, rule: Rule) -> EpisodeTracker:
+        state = self._state.value() or EpisodeState()
+        return EpisodeTracker(state, rule.policy, partial(self._calendars.in_force, rule))
+
+    def _advance(self, tracker: EpisodeTracker, rule: Rule, now: int, ctx: Any) -> Iterator[Row]:
         transitions = tracker.advance(now)
-        next_time = tracker.next_time()
-        if next_time is None:
+        if tracker.state.is_empty:
             self._state.clear()
         else:
-            self._state.update(tracker)
+            self._state.update(tracker.state)
+        next_time = tracker.next_time()
+        if next_time is not None:
             ctx.timer_service().register_event_time_timer(next_time + 1)
-        yield from (self._alarm(transition) for transition in transitions)
+        yield from (self._alarm(rule, transition) for transition in transitions)
 
-    def _alarm(self, transition: Transition) -> Row:
+    def _watch_by_the_clock(self, rule: Rule, ctx: Any) -> None:
+        """Where every device falls silent event time stands still: then absence goes by the clock."""
+        absent_after = rule.policy.absent_after
+        if absent_after is not None:
+            key, now = ctx.get_current_key(), _clock()
+            if key not in self._arrivals:
+                ctx.timer_service().register_processing_time_timer(now + absent_after + GRACE)
+            self._arrivals[key] = now
+
+    def _is_silent_by_the_clock(self, rule: Rule, ctx: Any) -> bool:
+        """Time that the job itself was away does not count; looks again later where it was not long enough."""
+        arrived = self._arrivals.get(ctx.get_current_key(), self._opened)
+        due = arrived + (rule.policy.absent_after or 0) + GRACE
+        if _clock() < due:
+            ctx.timer_service().register_processing_time_timer(due)
+            return False
+        self._arrivals.pop(ctx.get_current_key(), None)
+        return rule.policy.absent_after is not None
+
+    def _restore(self, ctx: Any) -> None:
+        if not self._restored:
+            for _, change in ctx.get_broadcast_state(CALENDAR_STATE).items():
+                self._calendars.apply(change)
+            self._restored = True
+
+    def _alarm(self, rule: Rule, transition: Transition) -> Row:
         episode, first = transition.episode, transition.episode.first
-        rule = self._rules[first.rule]
         return Row(
             episode.alarm_id,
             rule.name,
             rule.header.title,
-            rule.header.severity,
+            episode.severity,
             transition.state,
             rule.product,
             first.device_id,
@@ -72,4 +133,15 @@ class Lifecycle(KeyedProcessFunction):  # type: ignore[misc]
             first.value,
             first.limit_value,
             first.evidence,
+            transition.at,
+            transition.reason,
+            self._calendars.silence(rule, first, transition.at),
         )
+
+
+def observation_key(row: Row) -> str:
+    return f"{row[0]}|{row[1]}"
+
+
+def _clock() -> int:
+    return time.time_ns() // 1_000_000

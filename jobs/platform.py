@@ -10,18 +10,23 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from pyflink.common import Duration, WatermarkStrategy
 from pyflink.common.typeinfo import Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.table import Schema, StreamTableEnvironment, Table
 from pyflink.table.types import LocalZonedTimestampType
 
 from jobs import decode, master, rows
+from jobs.calendars import MASTERS as CALENDAR_MASTERS
 from jobs.config import Config, Job
-from jobs.detect import detections
-from jobs.lifecycle import Lifecycle
+from jobs.detect import NOTHING, observations
+from jobs.enrich import read_master_data
+from jobs.lifecycle import CALENDAR_STATE, Lifecycle, observation_key
+from jobs.notify import Notify, site_key
 from jobs.rule_compiler import CompiledRule, compile_rules
 from jobs.rules import Rule, RuleError, RuleErrors, default_limits, readable_rules
 from jobs.statements import Statement, read_statements
@@ -44,9 +49,23 @@ _OCCURRENCES: Final = (
 _ALARMS: Final = (
     "SELECT alarm_id, rule, title, severity, state, product, device_id, customer_id, site_id, "
     "TO_TIMESTAMP_LTZ(first_event_time, 3) AS first_event_time, "
-    "TO_TIMESTAMP_LTZ(last_event_time, 3) AS last_event_time, num_detections, `value`, limit_value, evidence "
-    "FROM alarm_transitions"
+    "TO_TIMESTAMP_LTZ(last_event_time, 3) AS last_event_time, num_detections, `value`, limit_value, evidence, "
+    "TO_TIMESTAMP_LTZ(changed_at, 3) AS changed_at, reason, muted_by FROM alarm_transitions"
 )
+_NOTIFICATIONS: Final = (
+    "SELECT notification_id, state, TO_TIMESTAMP_LTZ(notified_at, 3) AS notified_at, rule, title, severity, product, "
+    "site_id, customer_id, num_alarms, alarm_ids, reason, response, runbook FROM told"
+)
+_MARKS: Final = (
+    "SELECT columns['rule'], columns['device_id'], CAST(version / 1000000 AS BIGINT), columns['mark'], "
+    "CAST(NULL AS DOUBLE), CAST(NULL AS DOUBLE), CAST(NULL AS STRING), CAST(NULL AS STRING), CAST(NULL AS STRING), "
+    "JSON_OBJECT(KEY 'alarm_id' VALUE columns['alarm_id'], KEY 'by' VALUE columns['marked_by']) "
+    "FROM master_changes WHERE master = 'alarm_mark' AND NOT deleted"
+)
+"""What operators say of alarms, as the rows of rows.OBSERVATION; `version` counts from the commit's time."""
+
+_IDLE_MS: Final = 500
+"""A stream that time does not wait for is idle after so long."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +106,7 @@ def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> No
     for statement in _statements(project, values, "views"):
         t_env.execute_sql(statement.text)
     publish_messages(t_env, t_env.from_path("counted_messages"), project.catalog, config.job.watermark_delay)
-    publish_alarms(t_env, runnable_rules(t_env, project, config.job.strict_rules))
+    publish_alarms(t_env, runnable_rules(t_env, project, config.job.strict_rules), changes, config, project)
     _write_in_batches(t_env)
     inserts = t_env.create_statement_set()
     write_stores(t_env, inserts, _statements(project, values, "sinks", "aggregates"))
@@ -147,20 +166,66 @@ def runnable_rules(t_env: StreamTableEnvironment, project: Project, strict: bool
     return compiled
 
 
-def publish_alarms(t_env: StreamTableEnvironment, rules: Sequence[CompiledRule]) -> None:
-    """The view `alarms`: every change of state of every alarm that the rules raise."""
-    transitions = judge(t_env, rules).uid("lifecycle").name("lifecycle")
+def publish_alarms(
+    t_env: StreamTableEnvironment, rules: Sequence[CompiledRule], changes: DataStream, config: Config, project: Project
+) -> None:
+    """The views `alarms` (every change of state of every alarm) and `notifications`."""
+    keys = compile_masters(project.masters).keys
+    tables = {master: keys[master] for master in CALENDAR_MASTERS}
+    lifecycle = Lifecycle(_by_name(rules), partial(read_master_data, config.aurora, tables))
+    marks = _not_waited_for(marks_by(t_env, _MARKS))
+    transitions = judge(t_env, rules, lifecycle, marks, _not_waited_for(changes)).uid("lifecycle")
     t_env.create_temporary_view("alarm_transitions", transitions)
     t_env.create_temporary_view("alarms", t_env.sql_query(_ALARMS))
+    t_env.create_temporary_view("told", notify(transitions, rules, config.job))
+    t_env.create_temporary_view("notifications", t_env.sql_query(_NOTIFICATIONS))
 
 
-def judge(t_env: StreamTableEnvironment, rules: Sequence[CompiledRule]) -> DataStream:
-    """The alarms of `rules` by the lifecycle, as rows.ALARM; it waits for the slowest of their watermarks."""
+def judge(
+    t_env: StreamTableEnvironment,
+    rules: Sequence[CompiledRule],
+    lifecycle: Lifecycle,
+    marks: DataStream | None,
+    changes: DataStream,
+) -> DataStream:
+    """The alarms of `rules` by the lifecycle, as rows.ALARM; it waits for the slowest watermark of all that comes in.
+
+    `marks` are by marks_by, None where there are none, and `changes` as rows.MASTER_CHANGE.
+    """
+    observed = t_env.to_data_stream(observations(t_env, rules))
     return (
-        t_env.to_data_stream(detections(t_env, rules))
-        .key_by(lambda row: f"{row[0]}|{row[1]}", key_type=Types.STRING())
-        .process(Lifecycle({compiled.rule.name: compiled.rule for compiled in rules}), rows.ALARM)
+        (observed.union(marks) if marks else observed)
+        .key_by(observation_key, key_type=Types.STRING())
+        .connect(changes.broadcast(CALENDAR_STATE))
+        .process(lifecycle, rows.ALARM)
+        .name("lifecycle")
     )
+
+
+def marks_by(t_env: StreamTableEnvironment, select: str) -> DataStream:
+    """What a SELECT of the columns of rows.OBSERVATION gives, as observations beside those of rules."""
+    return t_env.to_data_stream(t_env.sql_query(NOTHING).union_all(t_env.sql_query(select)))
+
+
+def notify(alarms: DataStream, rules: Sequence[CompiledRule], job: Job) -> DataStream:
+    """What operators are told of the alarms, as rows.NOTIFICATION."""
+    operator = Notify(_by_name(rules), job.notify_wait * 1000, job.notify_every * 1000)
+    return (
+        alarms.key_by(site_key, key_type=Types.STRING())
+        .process(operator, rows.NOTIFICATION)
+        .uid("notify")
+        .name("notify")
+    )
+
+
+def _by_name(rules: Sequence[CompiledRule]) -> dict[str, Rule]:
+    return {compiled.rule.name: compiled.rule for compiled in rules}
+
+
+def _not_waited_for(stream: DataStream) -> DataStream:
+    """The same stream, whose silence holds no event time back."""
+    idle = WatermarkStrategy.for_monotonous_timestamps().with_idleness(Duration.of_millis(_IDLE_MS))
+    return stream.assign_timestamps_and_watermarks(idle)
 
 
 def _write_in_batches(t_env: StreamTableEnvironment) -> None:

@@ -72,6 +72,18 @@ MASTER_CHANGE: Final = _row(
     version=Types.LONG(),
     deleted=Types.BOOLEAN(),
 )
+OBSERVATION: Final = _row(
+    rule=_TEXT,
+    device_id=_TEXT,
+    event_time=_MILLISECONDS,
+    kind=_TEXT,
+    value=Types.DOUBLE(),
+    limit_value=Types.DOUBLE(),
+    severity=_TEXT,
+    customer_id=_TEXT,
+    site_id=_TEXT,
+    evidence=_TEXT,
+)
 ALARM: Final = _row(
     alarm_id=_TEXT,
     rule=_TEXT,
@@ -88,4 +100,23 @@ ALARM: Final = _row(
     value=Types.DOUBLE(),
     limit_value=Types.DOUBLE(),
     evidence=_TEXT,
+    changed_at=_MILLISECONDS,
+    reason=_TEXT,
+    muted_by=_TEXT,
+)
+NOTIFICATION: Final = _row(
+    notification_id=_TEXT,
+    state=_TEXT,
+    notified_at=_MILLISECONDS,
+    rule=_TEXT,
+    title=_TEXT,
+    severity=_TEXT,
+    product=_TEXT,
+    site_id=_TEXT,
+    customer_id=_TEXT,
+    num_alarms=Types.LONG(),
+    alarm_ids=_TEXT,
+    reason=_TEXT,
+    response=_TEXT,
+    runbook=_TEXT,
 )

@@ -63,6 +63,8 @@ def _faults(place: Place, cases: list[Case], rule: Rule, catalog: Catalog) -> It
         for number, series in enumerate(case.series):
             yield from _series_faults(at / "series" / number, series, rule, catalog)
         yield from _limit_faults(at / "limits", case, rule)
+        for number, mark in enumerate(case.marks):
+            yield from _unknown(at / "marks" / number / "device", "series of the device", [mark.device], _devices(case))
         for number, alarm in enumerate(case.alarms):
             yield from _unknown(
                 at / "alarms" / number / "device", "series of the device", [alarm.device], _devices(case)

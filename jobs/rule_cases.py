@@ -7,19 +7,24 @@ empty list says that nothing is raised. This part is pure; jobs.rule_case_files 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from jobs.durations import Duration, duration_ms
-from jobs.rules import Rule
+from jobs.rules import CLOCK, DAYS, Rule, Severity
 from jobs.series_expression import expand
 from udfs.catalog import Catalog
+from udfs.masters import MasterChange
 from udfs.product import ProductSpec
 
 ZERO: Final = 1_767_571_200_000
 """Time zero of the first case: Monday 2026-01-05, midnight UTC. Windows and hours in a rule have a known place so."""
+
+MARK: Final = "operator mark"
+"""In the place of a product: messages by which a case says what operators do."""
 
 _WEEK: Final = 7 * 86_400_000
 
@@ -74,21 +79,91 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class ExpectedAlarm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A change of an alarm's state; `at` is event time, `value` is compared where it stands."""
+    """A change of an alarm's state; `at` is event time, `value` and `severity` are compared where they stand."""
 
     at: Duration
     device: Name
-    state: Literal["raised", "cleared"]
+    state: Literal["raised", "escalated", "acknowledged", "cleared"]
     value: float | None = None
+    severity: Severity | None = None
+
+
+class ExpectedNotification(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What operators are told of the rule's alarms; `because` is a part of the reason."""
+
+    at: Duration
+    state: Literal["sent", "updated", "resolved", "suppressed"]
+    alarms: int = 1
+    because: str = ""
+
+
+class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an operator says `at` some time of the device's alarm."""
+
+    at: Duration
+    device: Name
+    mark: Literal["acknowledged", "false_alarm", "closed"]
+
+
+class SiteRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A site of the case."""
+
+    site_id: Name
+    time_zone: Name
+
+
+class Scoped(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """For whom a row of a calendar holds."""
+
+    scope: Literal["product", "customer", "site", "device"]
+    scope_id: Name
+
+
+class ScheduleRow(Scoped, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Other hours than the rule's own."""
+
+    schedule_name: Name
+    days: Annotated[str, Meta(pattern=DAYS)]
+    opens: Annotated[str, Meta(pattern=CLOCK)]
+    closes: Annotated[str, Meta(pattern=CLOCK)]
+
+
+class WindowRow(Scoped, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A maintenance window, in times of the case."""
+
+    starts_at: Duration
+    ends_at: Duration
+
+
+class SilenceRow(WindowRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A silence, in times of the case."""
+
+    rule: str = ""
+    reason: str = ""
+
+
+class CaseMasters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rows of the master tables that calendars are made of; they stand from the beginning."""
+
+    site: list[SiteRow] = []
+    schedule: list[ScheduleRow] = []
+    maintenance_window: list[WindowRow] = []
+    silence: list[SilenceRow] = []
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One case; `limits`: device → limit → value, where it is not the default of the rule's header."""
+    """One case; `limits`: device → limit → value, where it is not the default of the rule's header.
+
+    Notifications are compared where they are stated.
+    """
 
     name: Name
     series: Annotated[list[Series], Meta(min_length=1)]
     limits: dict[str, dict[str, float]] = {}
+    masters: CaseMasters = CaseMasters()
+    marks: list[Mark] = []
     alarms: list[ExpectedAlarm]
+    notifications: list[ExpectedNotification] | None = None
 
 
 class RuleTests(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -123,6 +198,16 @@ class AlarmChange(NamedTuple):
     device: str
     state: str
     value: float | None
+    severity: str | None = None
+
+
+class Told(NamedTuple):
+    """A notification, expected or seen; `at` is milliseconds from the case's zero."""
+
+    at: int
+    state: str
+    alarms: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -138,13 +223,19 @@ class PlannedCase:
     number: int
     zero: int
 
-    def device_id(self, device: str) -> str:
-        return f"case{self.number}:{device}"
+    def own(self, name: str) -> str:
+        """The id of a device, site or customer in the run, where each case has its own."""
+        return f"case{self.number}:{name}"
 
     @property
     def expected(self) -> list[AlarmChange]:
-        changes = [AlarmChange(duration_ms(a.at), a.device, a.state, a.value) for a in self.case.alarms]
-        return in_order(changes)
+        return in_order(
+            [AlarmChange(duration_ms(a.at), a.device, a.state, a.value, a.severity) for a in self.case.alarms]
+        )
+
+    @property
+    def expected_notifications(self) -> list[Told]:
+        return sorted(Told(duration_ms(n.at), n.state, n.alarms, n.because) for n in self.case.notifications or [])
 
 
 def plan_cases(cases: Sequence[tuple[Rule, Case]]) -> list[PlannedCase]:
@@ -167,7 +258,56 @@ def case_messages(
         overrides = planned.case.limits.get(series.device, {})
         limits = {**default_limits.get(spec.product, {}), **overrides}
         messages += _series_messages(planned, series, spec, limits)
+    messages += _mark_messages(planned)
     return sorted(messages, key=lambda message: message.received_at)
+
+
+def _mark_messages(planned: PlannedCase) -> Iterator[CaseMessage]:
+    """What operators say in a case, of the alarm that is open or was the last; it comes like messages do."""
+    for number, mark in enumerate(planned.case.marks):
+        at = planned.zero + duration_ms(mark.at)
+        yield CaseMessage(
+            message_id=f"case{planned.number}:mark:{number}",
+            domain="control",
+            product=MARK,
+            device_id=planned.own(mark.device),
+            event_time=at,
+            received_at=at,
+            spec_version=0,
+            measurements={},
+            attributes={"rule": planned.rule.name, "mark": mark.mark},
+            quality=[],
+            firmware=None,
+            customer_id=None,
+            site_id=None,
+            limits={},
+        )
+
+
+def case_master_data(planned: PlannedCase) -> list[MasterChange]:
+    """The rows of a case's calendars, with ids and times of the run."""
+    changes = []
+    for table, rows in msgspec.to_builtins(planned.case.masters).items():
+        for number, row in enumerate(rows):
+            columns = {name: _master_value(planned, row, name) for name in row}
+            key = columns.get("site_id", f"{planned.number}.{number}")
+            changes.append(MasterChange(table, key, columns, 0, False))
+    return changes
+
+
+def _master_value(planned: PlannedCase, row: Mapping[str, str], name: str) -> str:
+    if name in ("starts_at", "ends_at"):
+        return datetime.fromtimestamp((planned.zero + duration_ms(row[name])) / 1000, UTC).isoformat()
+    own_id = name in ("scope_id", "site_id") and row.get("scope") != "product"
+    return planned.own(row[name]) if own_id else row[name]
+
+
+def notifications_differ(expected: Sequence[Told], got: Sequence[Told]) -> bool:
+    return len(expected) != len(got) or not all(map(same_notification, expected, got))
+
+
+def same_notification(expected: Told, got: Told) -> bool:
+    return expected[:3] == got[:3] and expected.reason in got.reason
 
 
 def differs(expected: Sequence[AlarmChange], got: Sequence[AlarmChange]) -> bool:
@@ -177,12 +317,14 @@ def differs(expected: Sequence[AlarmChange], got: Sequence[AlarmChange]) -> bool
 def matches(expected: AlarmChange, got: AlarmChange) -> bool:
     """Whether `got` is the change that was expected; a value counts only where one is expected."""
     same_value = expected.value is None or (got.value is not None and math.isclose(expected.value, got.value))
-    return expected[:3] == got[:3] and same_value
+    same_severity = expected.severity in (None, got.severity)
+    return expected[:3] == got[:3] and same_value and same_severity
 
 
 def in_order(changes: Sequence[AlarmChange]) -> list[AlarmChange]:
     """By time and device; of two changes at one time the old alarm is cleared before the new one is raised."""
-    return sorted(changes, key=lambda change: (change.at, change.device, change.state))
+    order = ("acknowledged", "cleared", "raised", "escalated")
+    return sorted(changes, key=lambda change: (change.at, change.device, order.index(change.state)))
 
 
 def _length(case: Case) -> int:
@@ -193,7 +335,7 @@ def _length(case: Case) -> int:
 def _series_messages(
     planned: PlannedCase, series: Series, spec: ProductSpec, limits: dict[str, float]
 ) -> Iterator[CaseMessage]:
-    device_id, arrivals, values = planned.device_id(series.device), series.arrivals, series.values
+    device_id, arrivals, values = planned.own(series.device), series.arrivals, series.values
     for step, time in enumerate(series.times):
         measurements, attributes = _readings(values, step), _readings(series.attributes, step)
         if measurements or attributes:
@@ -209,8 +351,8 @@ def _series_messages(
                 attributes={name: _attribute(value) for name, value in attributes.items()},
                 quality=[],
                 firmware=None,
-                customer_id=series.customer or None,
-                site_id=series.site or None,
+                customer_id=planned.own(series.customer) if series.customer else None,
+                site_id=planned.own(series.site) if series.site else None,
                 limits=limits,
             )
 

@@ -5,19 +5,21 @@ A rule is one SELECT over typed views and `messages`; it only adds rows, and wha
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError
 from pyflink.table import ExplainDetail, StreamTableEnvironment, Table
 from pyflink.util.exceptions import JavaException
 
-from jobs.rules import Rule, RuleError, RuleErrors
+from jobs.rules import Rule, RuleError, RuleErrors, header_line
+from jobs.views import view_name
 from udfs.document import suggest
 
 REQUIRED: Final = ("device_id", "event_time")
 """Columns that a rule gives."""
 
+_CLEARS: Final = "SELECT device_id, event_time, customer_id, site_id FROM `{view}` WHERE {condition}"
 _QUERIES: Final = ("SELECT", "WITH", "UNION", "ORDER_BY")
 _LEAVES: Final = ("SqlIdentifier", "SqlDataTypeSpec", "SqlIntervalQualifier", "SqlDynamicParam")
 _AT: Final = re.compile(r"\bline (\d+), column (\d+)")
@@ -29,10 +31,11 @@ _UNBOUNDED_JOIN: Final = re.compile(r"(?<![A-Za-z])Join\(")
 
 @dataclass(frozen=True)
 class CompiledRule:
-    """A rule that Flink takes, and the rows of its SELECT."""
+    """A rule that Flink takes, the rows of its SELECT, and those for which its clear condition holds."""
 
     rule: Rule
     rows: Table
+    clears: Table | None
 
 
 def compile_rules(
@@ -44,7 +47,7 @@ def compile_rules(
     refused: list[RuleError] = []
     for rule in rules:
         try:
-            compiled.append(CompiledRule(rule, compiler.compile(rule)))
+            compiled.append(compiler.compile(rule))
         except RuleErrors as several:
             refused += several.errors
     return compiled, refused
@@ -64,8 +67,12 @@ class RuleCompiler:
         self._views = frozenset(views)
         self._parser = t_env._j_tenv.getPlanner().createFlinkPlanner().parser()
 
-    def compile(self, rule: Rule) -> Table:
-        """The rule's rows; raises RuleErrors."""
+    def compile(self, rule: Rule) -> CompiledRule:
+        """Raises RuleErrors."""
+        tree = self._parse(rule)
+        return CompiledRule(rule, self._rows(rule, tree), self._clears(rule, tree) if rule.header.clear else None)
+
+    def _parse(self, rule: Rule) -> Any:
         try:
             tree = self._parser.parse(rule.select)
         except (Py4JJavaError, JavaException) as error:
@@ -73,6 +80,9 @@ class RuleCompiler:
         faults = list(self._structural(rule, tree))
         if faults:
             raise RuleErrors(faults)
+        return tree
+
+    def _rows(self, rule: Rule, tree: Any) -> Table:
         try:
             selected = self._t_env.sql_query(rule.select)
             _check_columns(rule, tree, selected.get_schema().get_field_names())
@@ -80,6 +90,22 @@ class RuleCompiler:
         except (Py4JJavaError, JavaException) as error:
             raise RuleErrors([_told(rule, error, _place_of_pattern(tree), self._columns(tree))]) from error
         return selected
+
+    def _clears(self, rule: Rule, tree: Any) -> Table:
+        """The messages of the rule's own product that meet its clear condition, by the first of its views."""
+        prefix = view_name(rule.product, "")
+        view = next((str(table) for table in _tables(_walk(tree)) if str(table).startswith(prefix)), None)
+        line = header_line(rule, "clear")
+        if view is None:
+            message = f"`clear` is a condition over a view of {rule.product}, and the SELECT reads none"
+            raise RuleErrors([RuleError(rule.file, line, message)])
+        select = _CLEARS.format(view=view, condition=rule.header.clear)
+        condition = replace(rule, select=select)
+        try:
+            return self._rows(condition, self._parse(condition))
+        except RuleErrors as errors:
+            faults = [RuleError(rule.file, line, f"clear: {fault.message}") for fault in errors.errors]
+            raise RuleErrors(faults) from errors
 
     def _structural(self, rule: Rule, tree: Any) -> Iterator[RuleError]:
         kind = str(tree.getKind())

@@ -5,26 +5,49 @@ Event time moves with each message, as soon as it has arrived: what is late in a
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from py4j.protocol import Py4JJavaError
 from pyflink.common import Configuration, Row
-from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
 
 from jobs import rows
 from jobs.config import Job
-from jobs.platform import judge, one_java_thread, publish_messages, table_environment
-from jobs.rule_cases import AlarmChange, CaseMessage, PlannedCase, case_messages, differs, in_order
+from jobs.lifecycle import Lifecycle
+from jobs.platform import judge, marks_by, notify, one_java_thread, publish_messages, table_environment
+from jobs.rule_cases import (
+    AlarmChange,
+    CaseMessage,
+    PlannedCase,
+    Told,
+    case_master_data,
+    case_messages,
+    differs,
+    in_order,
+    notifications_differ,
+)
 from jobs.rule_compiler import CompiledRule, compile_rules
-from jobs.rules import Rule, RuleErrors
+from jobs.rules import Rule, RuleErrors, default_limits
 from jobs.views import rule_views
 from udfs.catalog import Catalog
 from udfs.errors import SluiceError
 
-_CHANGES: Final = "SELECT rule, device_id, state, first_event_time, last_event_time, `value` FROM alarm_transitions"
+_RESULTS: Final = (
+    "SELECT 'alarm', rule, device_id, state, changed_at, `value`, severity, CAST(0 AS BIGINT), reason "
+    "FROM alarm_transitions UNION ALL SELECT 'notification', rule, site_id, state, notified_at, CAST(NULL AS DOUBLE), "
+    "severity, num_alarms, reason FROM told"
+)
+
+
+_MARKS: Final = (
+    "SELECT attributes['rule'], device_id, CAST(EXTRACT(EPOCH FROM event_time) * 1000 AS BIGINT), attributes['mark'], "
+    "CAST(NULL AS DOUBLE), CAST(NULL AS DOUBLE), CAST(NULL AS STRING), CAST(NULL AS STRING), CAST(NULL AS STRING), "
+    "'{\"by\": \"the case\"}' FROM messages WHERE product = 'operator mark'"
+)
 
 
 class RunError(SluiceError):
@@ -37,59 +60,92 @@ class CaseResult:
 
     planned: PlannedCase
     got: list[AlarmChange]
+    told: list[Told]
 
     @property
     def passed(self) -> bool:
-        return not differs(self.planned.expected, self.got)
+        return not differs(self.planned.expected, self.got) and not self.told_otherwise
+
+    @property
+    def told_otherwise(self) -> bool:
+        """Notifications count where the case says which."""
+        expected = self.planned.expected_notifications
+        return self.planned.case.notifications is not None and notifications_differ(expected, self.told)
 
 
-def run_cases(
-    planned: Sequence[PlannedCase], catalog: Catalog, default_limits: Mapping[str, Mapping[str, float]]
-) -> list[CaseResult]:
-    """The result of every case; raises RuleError where Flink refuses a rule, RunError where the run fails."""
-    messages = [message for case in planned for message in case_messages(case, catalog, default_limits)]
+def run_cases(planned: Sequence[PlannedCase], catalog: Catalog, rules: Sequence[Rule]) -> list[CaseResult]:
+    """The result of every case; `rules` are all of the project. Raises RuleErrors, RunError where the run fails."""
+    limits = default_limits(rules)
+    messages = [message for case in planned for message in case_messages(case, catalog, limits)]
     with one_java_thread():
-        t_env = _job(_judged_together(planned), messages, catalog)
+        t_env = _job(planned, _judged_together(planned, rules), messages, catalog)
     try:
-        with t_env.execute_sql(_CHANGES).collect() as changes:
-            seen = [_Change(*row) for row in changes]
+        with t_env.execute_sql(_RESULTS).collect() as results:
+            seen = [_Result(*row) for row in results]
     except Py4JJavaError as error:
         raise RunError(_first_cause(error)) from error
-    return [CaseResult(case, _changes_of(case, seen)) for case in planned]
+    return [CaseResult(case, _changes_of(case, seen), _told_of(case, seen)) for case in planned]
 
 
-@dataclass(frozen=True)
-class _Change:
+class _Result(NamedTuple):
+    kind: str
     rule: str
-    device_id: str
+    of_id: str
     state: str
-    first_event_time: int
-    last_event_time: int
+    at: int
     value: float | None
+    severity: str
+    num_alarms: int
+    reason: str
 
 
-def _judged_together(planned: Sequence[PlannedCase]) -> list[list[Rule]]:
-    """Rules in groups, each judged by a lifecycle of its own.
+def _judged_together(planned: Sequence[PlannedCase], all_rules: Sequence[Rule]) -> list[list[Rule]]:
+    """Rules in groups, each judged by a lifecycle of its own; with those that inhibit them.
 
-    A lifecycle goes by the slowest watermark of its rules, so a rule with late readings must not wait for another one.
+    A lifecycle goes by the slowest watermark of its inputs, so a rule with late readings must not wait for another one.
     """
+    named = {rule.name: rule for rule in all_rules}
     rules = {case.rule.name: case.rule for case in planned}
+    rules |= {name: named[name] for rule in [*rules.values()] for name in rule.header.inhibited_by}
     late = {case.rule.name for case in planned if any(series.late for series in case.case.series)}
     others = [rule for name, rule in rules.items() if name not in late]
     return [*([others] if others else []), *([rules[name]] for name in sorted(late))]
 
 
-def _job(groups: list[list[Rule]], messages: list[CaseMessage], catalog: Catalog) -> StreamTableEnvironment:
-    t_env = environment_with(messages, catalog)
-    first, *others = [judge(t_env, _compiled(t_env, rules, catalog)) for rules in groups]
-    t_env.create_temporary_view("alarm_transitions", first.union(*others) if others else first)
+def _job(
+    planned: Sequence[PlannedCase], groups: list[list[Rule]], messages: list[CaseMessage], catalog: Catalog
+) -> StreamTableEnvironment:
+    env = mini_cluster()
+    t_env = environment_with(env, messages, catalog)
+    compiled = [_compiled(t_env, rules, catalog) for rules in groups]
+    first, *others = [_judged(env, t_env, rules, planned) for rules in compiled]
+    transitions = first.union(*others) if others else first
+    t_env.create_temporary_view("alarm_transitions", transitions)
+    all_rules = [rule for rules in compiled for rule in rules]
+    t_env.create_temporary_view("told", notify(transitions, all_rules, Job()))
     return t_env
 
 
-def environment_with(messages: Sequence[CaseMessage], catalog: Catalog) -> StreamTableEnvironment:
+def _judged(
+    env: StreamExecutionEnvironment,
+    t_env: StreamTableEnvironment,
+    rules: Sequence[CompiledRule],
+    planned: Sequence[PlannedCase],
+) -> DataStream:
+    names = {compiled.rule.name: compiled.rule for compiled in rules}
+    master_data = [change for case in planned for change in case_master_data(case)]
+    lifecycle = Lifecycle(names, partial(list, master_data))
+    with_marks = any(case.case.marks for case in planned if case.rule.name in names)
+    marks = marks_by(t_env, _MARKS) if with_marks else None
+    # Calendars of cases stand from the start. A stream that ends at once holds no watermark back.
+    return judge(t_env, rules, lifecycle, marks, env.from_collection([], rows.MASTER_CHANGE))
+
+
+def environment_with(
+    env: StreamExecutionEnvironment, messages: Sequence[CaseMessage], catalog: Catalog
+) -> StreamTableEnvironment:
     """A table environment with the job's views over these messages."""
     job = Job()
-    env = StreamExecutionEnvironment.get_execution_environment(_settings())
     t_env = table_environment(env, job)
     source = env.from_collection([Row(*message) for message in messages], rows.MESSAGE)
     t_env.create_temporary_view("case_messages", source)
@@ -105,7 +161,8 @@ def _compiled(t_env: StreamTableEnvironment, rules: list[Rule], catalog: Catalog
     return compiled
 
 
-def _settings() -> Configuration:
+def mini_cluster() -> StreamExecutionEnvironment:
+    """One worker in a JVM of its own."""
     settings = Configuration()
     settings.set_string("parallelism.default", "1")
     settings.set_string("python.executable", sys.executable)
@@ -114,22 +171,27 @@ def _settings() -> Configuration:
     # The watermark follows each message instead of a clock, and is not held back by a bundle on its way to Python.
     settings.set_string("pipeline.auto-watermark-interval", "0 ms")
     settings.set_string("python.fn-execution.bundle.size", "1")
-    return settings
+    return StreamExecutionEnvironment.get_execution_environment(settings)
 
 
-def _changes_of(case: PlannedCase, seen: Sequence[_Change]) -> list[AlarmChange]:
-    devices = {case.device_id(series.device): series.device for series in case.case.series}
+def _changes_of(case: PlannedCase, seen: Sequence[_Result]) -> list[AlarmChange]:
+    devices = {case.own(series.device): series.device for series in case.case.series}
     return in_order(
         [
-            AlarmChange(_time(case, change) - case.zero, devices[change.device_id], change.state, change.value)
-            for change in seen
-            if change.rule == case.rule.name and change.device_id in devices
+            AlarmChange(result.at - case.zero, devices[result.of_id], result.state, result.value, result.severity)
+            for result in seen
+            if result.kind == "alarm" and result.rule == case.rule.name and result.of_id in devices
         ]
     )
 
 
-def _time(case: PlannedCase, change: _Change) -> int:
-    return change.last_event_time + (0 if change.state == "raised" else case.rule.clear_after_ms)
+def _told_of(case: PlannedCase, seen: Sequence[_Result]) -> list[Told]:
+    sites = {case.own(series.site) for series in case.case.series if series.site}
+    return sorted(
+        Told(result.at - case.zero, result.state, result.num_alarms, result.reason)
+        for result in seen
+        if result.kind == "notification" and result.rule == case.rule.name and result.of_id in sites
+    )
 
 
 def _first_cause(error: Py4JJavaError) -> str:

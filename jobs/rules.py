@@ -5,8 +5,9 @@ The SELECT gives one row a detection: `device_id` and `event_time`, optionally `
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -14,12 +15,16 @@ import msgspec
 from msgspec import Meta
 
 from jobs.durations import Duration, duration_ms
-from udfs.document import read_document
+from jobs.episodes import SEVERITIES, Policy
+from udfs.document import read_document, suggest
 from udfs.errors import SluiceError, SpecError, SpecErrors
 from udfs.typed_document import read_typed
 
 _HEADER: Final = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_\-]*")
+
+DAYS: Final = r"^(mon|tue|wed|thu|fri|sat|sun)([,-](mon|tue|wed|thu|fri|sat|sun))*$"
+CLOCK: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 Severity = Literal["info", "minor", "major", "critical"]
 
@@ -51,10 +56,35 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit: str
 
 
+class EscalationStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where nobody has acknowledged the alarm `after` it was raised, it gets this severity."""
+
+    after: Duration
+    severity: Severity
+
+
+class Flapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An alarm raised so many `times` `within` a while stays one alarm until it has been calm for as long."""
+
+    times: Annotated[int, Meta(ge=2)]
+    within: Duration
+
+
+class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the rule judges, in the time zone of the device's site; master data may state other hours by its `name`."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")]
+    days: Annotated[str, Meta(pattern=DAYS)] = "mon-sun"
+    opens: Annotated[str, Meta(pattern=CLOCK)] = "00:00"
+    closes: Annotated[str, Meta(pattern=CLOCK)] = "00:00"
+
+
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The header of a rule file, times in event time.
 
-    `for`: how long detections must go on before an alarm is raised; `clear_after`: how long none, before it is over.
+    An alarm is raised when detections have gone on `for` so long and come `repeated` times. It is cleared by `clear`,
+    a condition over the product's view, else when none came for `clear_after`; it closes by itself `close_after` it was
+    raised. With `absent_after` the SELECT gives signs of life, and their absence is the alarm.
     """
 
     title: Annotated[str, Meta(min_length=1)]
@@ -62,7 +92,16 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     type: Literal["threshold", "anomaly", "correlation", "predictive"]
     limits: dict[str, Limit] = {}
     for_: Duration = msgspec.field(default="0 s", name="for")
-    clear_after: Duration = "1 min"
+    repeated: Annotated[int, Meta(ge=1)] = 1
+    clear: str = ""
+    clear_after: Duration | None = None
+    close_after: Duration | None = None
+    absent_after: Duration | None = None
+    flapping: Flapping | None = None
+    escalation: list[EscalationStep] = []
+    schedule: Schedule | None = None
+    inhibited_by: list[str] = []
+    response: list[str] = []
     runbook: str = ""
     owner: str = ""
 
@@ -78,12 +117,21 @@ class Rule:
     select: str
 
     @property
-    def for_ms(self) -> int:
-        return duration_ms(self.header.for_)
-
-    @property
-    def clear_after_ms(self) -> int:
-        return duration_ms(self.header.clear_after)
+    def policy(self) -> Policy:
+        """What the lifecycle goes by; without detections an alarm with a clear condition is over after a day only."""
+        header = self.header
+        flapping = header.flapping
+        return Policy(
+            severity=header.severity,
+            hold=duration_ms(header.for_),
+            repeated=header.repeated,
+            clear_after=duration_ms(header.clear_after or ("1 d" if header.clear else "1 min")),
+            close_after=None if header.close_after is None else duration_ms(header.close_after),
+            absent_after=None if header.absent_after is None else duration_ms(header.absent_after),
+            flapping_times=0 if flapping is None else flapping.times,
+            flapping_within=0 if flapping is None else duration_ms(flapping.within),
+            escalation=tuple((duration_ms(step.after), step.severity) for step in header.escalation),
+        )
 
 
 def read_rules(directory: Path) -> list[Rule]:
@@ -98,9 +146,12 @@ def readable_rules(directory: Path) -> tuple[list[Rule], list[RuleError]]:
     """The rules under `directory` that can be read and agree on their limits, by name; and the faults of the others."""
     rules: list[Rule] = []
     refused: list[RuleError] = []
-    for path in sorted(directory.glob("*/*.sql")):
+    paths = sorted(directory.glob("*/*.sql"))
+    names = [f"{path.parent.name}/{path.stem}" for path in paths]
+    for path in paths:
         try:
             rule = read_rule(path)
+            _check_header(rule, names)
             default_limits([*rules, rule])
             rules.append(rule)
         except RuleErrors as several:
@@ -123,7 +174,36 @@ def read_rule(path: Path) -> Rule:
     )
 
 
-def default_limits(rules: list[Rule]) -> dict[str, dict[str, float]]:
+def _check_header(rule: Rule, names: Sequence[str]) -> None:
+    """What the header's parts say of each other and of other rules; `names` of all rule files. Raises RuleErrors."""
+    faults = list(_header_faults(rule, names))
+    if faults:
+        raise RuleErrors([RuleError(rule.file, header_line(rule, key), f"header: {text}") for key, text in faults])
+
+
+def _header_faults(rule: Rule, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    header, policy = rule.header, rule.policy
+    if header.absent_after is not None:
+        for key, said in (("for", policy.hold), ("repeated", policy.repeated > 1), ("clear", header.clear)):
+            if said:
+                yield key, f"`{key}` says nothing with `absent_after`: the alarm is over with the next sign of life"
+    steps = [(0, header.severity), *policy.escalation]
+    for (before, lower), (after, higher) in pairwise(steps):
+        if after < before or SEVERITIES.index(higher) <= SEVERITIES.index(lower):
+            yield "escalation", f"each step comes later and is graver than what is before it, `{higher}` is not"
+    for name in header.inhibited_by:
+        if name not in names or name == rule.name:
+            hint = suggest(name, names) or "; write product/rule"
+            yield "inhibited_by", f"no other rule `{name}`{hint}"
+
+
+def header_line(rule: Rule, key: str) -> int:
+    """The line of the rule's file on which the header says `key`, 1 where it does not."""
+    lines = rule.select.splitlines()
+    return next((number for number, line in enumerate(lines, 1) if line.startswith(f"{key}:")), 1)
+
+
+def default_limits(rules: Sequence[Rule]) -> dict[str, dict[str, float]]:
     """The defaults of all limits, by product; rules of a product share a limit of one name and must agree on it."""
     defaults: dict[str, dict[str, float]] = {}
     for rule in rules:

@@ -4,6 +4,7 @@ Comes in: one CDC record in the JSON of AWS DMS. Leaves: one MasterChange, or No
 records, tables of DMS itself, tables that no mapping names).
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,9 +40,11 @@ class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a unified column comes from and how its text is normalised."""
 
     source: str = msgspec.field(name="from")
-    type: Literal["text", "number"] = "text"
+    type: Literal["text", "number", "time"] = "text"
     case: Literal["as_is", "upper", "lower"] = "as_is"
     one_of: tuple[str, ...] = ()
+    matches: str = ""
+    """A regular expression for the whole text."""
 
 
 class MasterSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,9 +153,21 @@ def _value(mapping: ColumnMapping, raw: Any) -> str:
         text = text.lower() if mapping.case == "lower" else text.upper()
     if mapping.one_of and text not in mapping.one_of:
         raise MasterError("bad_value", f"expected one of {', '.join(mapping.one_of)}, got `{text}`", field=field)
+    if mapping.matches and not re.fullmatch(mapping.matches, text):
+        raise MasterError("bad_value", f"expected a text like {mapping.matches}, got `{text}`", field=field)
     if mapping.type == "number":
         return _number(text, field)
-    return text
+    return _time(text, field) if mapping.type == "time" else text
+
+
+def _time(text: str, field: str) -> str:
+    """As `2026-11-24 08:00:00` in UTC, which SQL reads too."""
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise MasterError("bad_value", f"expected a time in ISO 8601, got `{text}`", field=field) from error
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _number(text: str, field: str) -> str:

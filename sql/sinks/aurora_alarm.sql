@@ -15,6 +15,9 @@ CREATE TEMPORARY TABLE aurora_alarm (
   `value` DOUBLE,
   limit_value DOUBLE,
   evidence STRING,
+  changed_at TIMESTAMP(3),
+  reason STRING,
+  muted_by STRING,
   PRIMARY KEY (alarm_id) NOT ENFORCED
 ) WITH (
   'connector' = 'jdbc',
@@ -28,5 +31,6 @@ CREATE TEMPORARY TABLE aurora_alarm (
 INSERT INTO aurora_alarm
 SELECT alarm_id, rule, title, severity, state, product, device_id, customer_id, site_id,
        CAST(first_event_time AS TIMESTAMP(3)), CAST(last_event_time AS TIMESTAMP(3)),
-       num_detections, `value`, limit_value, evidence
+       num_detections, `value`, limit_value, evidence,
+       CAST(changed_at AS TIMESTAMP(3)), reason, muted_by
 FROM alarms;

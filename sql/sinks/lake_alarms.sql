@@ -14,7 +14,10 @@ CREATE TABLE IF NOT EXISTS lake.`${lake.database}`.alarms (
   num_detections BIGINT,
   `value` DOUBLE,
   limit_value DOUBLE,
-  evidence STRING
+  evidence STRING,
+  changed_at TIMESTAMP_LTZ(6),
+  reason STRING,
+  muted_by STRING
 ) PARTITIONED BY (product) WITH (
   'format-version' = '2',
   'write.format.default' = 'parquet',
@@ -24,5 +27,6 @@ CREATE TABLE IF NOT EXISTS lake.`${lake.database}`.alarms (
 
 INSERT INTO lake.`${lake.database}`.alarms
 SELECT alarm_id, rule, title, severity, state, product, device_id, customer_id, site_id,
-       first_event_time, last_event_time, num_detections, `value`, limit_value, evidence
+       first_event_time, last_event_time, num_detections, `value`, limit_value, evidence,
+       changed_at, reason, muted_by
 FROM alarms;

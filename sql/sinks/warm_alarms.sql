@@ -1,4 +1,4 @@
--- Warm: the history of alarms, one document for each state an alarm has had.
+-- Warm: the history of alarms, one document for each state and severity an alarm has had.
 CREATE TEMPORARY TABLE warm_alarms (
   _id STRING,
   alarm_id STRING,
@@ -16,6 +16,9 @@ CREATE TEMPORARY TABLE warm_alarms (
   `value` DOUBLE,
   limit_value DOUBLE,
   evidence STRING,
+  changed_at TIMESTAMP_LTZ(3),
+  reason STRING,
+  muted_by STRING,
   PRIMARY KEY (_id) NOT ENFORCED
 ) WITH (
   'connector' = 'mongodb',
@@ -26,6 +29,7 @@ CREATE TEMPORARY TABLE warm_alarms (
 );
 
 INSERT INTO warm_alarms
-SELECT alarm_id || '|' || state, alarm_id, rule, title, severity, state, product, device_id, customer_id, site_id,
-       first_event_time, last_event_time, num_detections, `value`, limit_value, evidence
+SELECT alarm_id || '|' || state || '|' || severity, alarm_id, rule, title, severity, state, product, device_id, customer_id, site_id,
+       first_event_time, last_event_time, num_detections, `value`, limit_value, evidence,
+       changed_at, reason, muted_by
 FROM alarms;

@@ -12,7 +12,7 @@ def rule(root):
 
 
 def test_optional_columns_are_null_where_the_rule_has_none(rule) -> None:
-    sql = _standard_columns(rule, "v", ["device_id", "event_time"])
+    sql = _standard_columns(rule.name, "detection", "v", ["device_id", "event_time"])
     assert sql.startswith("SELECT 'milesight-am319/over_temperature' AS rule, device_id, ")
     for column in (
         "CAST(NULL AS DOUBLE) AS `value`",
@@ -25,7 +25,7 @@ def test_optional_columns_are_null_where_the_rule_has_none(rule) -> None:
 
 
 def test_further_columns_are_evidence(rule) -> None:
-    sql = _standard_columns(rule, "v", ["device_id", "event_time", "value", "co2", "it's", "a`b"])
+    sql = _standard_columns(rule.name, "detection", "v", ["device_id", "event_time", "value", "co2", "it's", "a`b"])
     assert "CAST(`value` AS DOUBLE) AS `value`" in sql
     assert "KEY 'co2' VALUE CAST(`co2` AS STRING)" in sql
     assert "KEY 'it''s' VALUE CAST(`it's` AS STRING), KEY 'a`b' VALUE CAST(`a``b` AS STRING)" in sql

@@ -83,7 +83,7 @@ def test_cases_follow_one_another_and_a_long_one_gets_more_room(rule: Rule, cata
     week = 7 * 86_400_000
     assert second.zero - first.zero == week
     assert third.zero - second.zero == 2 * week
-    assert len({case.device_id("room-1") for case in (first, second, third)}) == 3
+    assert len({case.own("room-1") for case in (first, second, third)}) == 3
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.rules import Rule, RuleError, default_limits, read_rule, read_rules
+from jobs.episodes import Policy
+from jobs.rules import Rule, RuleError, default_limits, read_rule, read_rules, readable_rules
 
 HEADER = "title: Too hot\nseverity: major\ntype: threshold\n"
 SELECT = "SELECT device_id, event_time FROM am319_telemetry"
@@ -30,13 +31,13 @@ def test_a_rule_is_named_by_its_folder_and_file(tmp_path) -> None:
         write(tmp_path, HEADER + "limits: {temperature_max: {default: 40, unit: Cel}}\nclear_after: 5 min\n")
     )
     assert (rule.name, rule.product) == ("am319/too_hot", "am319")
-    assert (rule.header.title, rule.header.severity, rule.clear_after_ms) == ("Too hot", "major", 300_000)
+    assert (rule.header.title, rule.header.severity, rule.policy.clear_after) == ("Too hot", "major", 300_000)
     assert rule.header.limits["temperature_max"].default == 40
     assert rule.select.endswith(SELECT)
 
 
 def test_clear_after_is_a_minute_unless_the_header_says_otherwise(tmp_path) -> None:
-    assert read_rule(write(tmp_path)).clear_after_ms == 60_000
+    assert read_rule(write(tmp_path)).policy.clear_after == 60_000
 
 
 def test_the_projects_own_rules_are_read_by_name(root) -> None:
@@ -73,7 +74,7 @@ def test_a_bad_header_says_what_is_wrong_and_where(tmp_path, header, place, mess
     assert error.message.startswith(message)
 
 
-@pytest.mark.parametrize("clear_after", ["soon", "5 days", "1.5 min", "-1 s"])
+@pytest.mark.parametrize("clear_after", ["soon", "5 days", "1.5 min", "-1 s", "1 w"])
 def test_a_bad_duration_is_refused(tmp_path, clear_after) -> None:
     error = refusal(write(tmp_path, f"{HEADER}clear_after: {clear_after}\n"))
     assert (error.line, error.column) == (5, 14)
@@ -92,3 +93,46 @@ def test_rules_of_a_product_must_agree_on_a_default(tmp_path) -> None:
     one, two = limited(tmp_path, "a/one.sql", 40), limited(tmp_path, "a/two.sql", 41)
     with pytest.raises(RuleError, match=r"a/two.sql:1:1: limit `t_max` defaults to 41.0 here, to 40.0 in a"):
         default_limits([one, two])
+
+
+def test_a_clear_condition_leaves_an_alarm_open_for_a_day_without_readings(tmp_path) -> None:
+    assert read_rule(write(tmp_path, HEADER + "clear: temperature < 8\n")).policy.clear_after == 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "message"),
+    [
+        ("absent_after: 5 min\nfor: 10 s\n", 6, "`for` says nothing with `absent_after`"),
+        ("absent_after: 5 min\nclear: a < 1\n", 6, "`clear` says nothing with `absent_after`"),
+        ("escalation:\n  - {after: 5 min, severity: minor}\n", 5, "each step comes later and is graver"),
+        (
+            "escalation: [{after: 5 min, severity: critical}, {after: 1 min, severity: critical}]\n",
+            5,
+            "each step comes later and is graver",
+        ),
+        ("inhibited_by: [am319/too_hott]\n", 5, "no other rule `am319/too_hott`"),
+        ("inhibited_by: [am319/too_hot]\n", 5, "no other rule `am319/too_hot`"),
+    ],
+)
+def test_parts_of_a_header_that_contradict_each_other_are_refused(tmp_path, header, line, message) -> None:
+    write(tmp_path, HEADER + header)
+    rules, (error,) = readable_rules(tmp_path)
+    assert rules == []
+    assert (error.line, error.message.startswith(f"header: {message}")) == (line, True)
+
+
+def test_the_policy_is_the_header_in_milliseconds(tmp_path) -> None:
+    more = (
+        "for: 10 s\nrepeated: 3\nclose_after: 7 d\nflapping: {times: 4, within: 1 h}\n"
+        "escalation: [{after: 15 min, severity: critical}]\n"
+    )
+    assert read_rule(write(tmp_path, HEADER + more)).policy == Policy(
+        severity="major",
+        hold=10_000,
+        repeated=3,
+        clear_after=60_000,
+        close_after=604_800_000,
+        flapping_times=4,
+        flapping_within=3_600_000,
+        escalation=((900_000, "critical"),),
+    )

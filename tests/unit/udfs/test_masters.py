@@ -66,7 +66,34 @@ def test_every_master_table_of_the_project_has_its_mapping() -> None:
         "site": "site_id",
         "device": "device_id",
         "limit_override": "limit_id",
+        "schedule": "schedule_id",
+        "maintenance_window": "window_id",
+        "silence": "silence_id",
+        "alarm_mark": "alarm_id",
     }
+
+
+def test_times_become_utc() -> None:
+    row = {"id": 1, "scope": "Site", "scope_id": "s1", "starts_at": "2026-01-05T10:00:00+09:00"}
+    found = CATALOG.change(record("operations", "silences", row))
+    assert found is not None
+    assert found.columns["starts_at"] == "2026-01-05 01:00:00"
+
+
+@pytest.mark.parametrize(
+    ("table", "data", "message"),
+    [
+        ("silences", {"id": 1, "starts_at": "soon"}, "expected a time in ISO 8601, got `soon`"),
+        ("schedules", {"id": 1, "opens": "8am"}, "expected a text like"),
+        (
+            "alarm_marks",
+            {"alarm_id": 1, "mark": "seen"},
+            "expected one of acknowledged, false_alarm, closed, got `seen`",
+        ),
+    ],
+)
+def test_what_is_no_time_day_or_mark_is_refused(table, data, message) -> None:
+    assert refusal(record("operations", table, data)).message.startswith(message)
 
 
 def test_columns_that_dms_leaves_out_are_null() -> None:

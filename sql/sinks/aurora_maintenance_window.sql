@@ -1,0 +1,32 @@
+-- Aurora: unified master data. The newest version of a key wins here and, across restarts, by the table's trigger.
+CREATE TEMPORARY TABLE aurora_maintenance_window (
+  `window_id` STRING,
+  `scope` STRING,
+  `scope_id` STRING,
+  `starts_at` TIMESTAMP(3),
+  `ends_at` TIMESTAMP(3),
+  `title` STRING,
+  version BIGINT,
+  deleted BOOLEAN,
+  PRIMARY KEY (window_id) NOT ENFORCED
+) WITH (
+  'connector' = 'jdbc',
+  'url' = '${aurora.write.url}',
+  'table-name' = 'maintenance_window',
+  'username' = '${aurora.user}',
+  'password' = '${aurora.password}',
+  'sink.buffer-flush.interval' = '1s'
+);
+
+INSERT INTO aurora_maintenance_window
+SELECT
+  columns['window_id'],
+  columns['scope'],
+  columns['scope_id'],
+  TO_TIMESTAMP(columns['starts_at']),
+  TO_TIMESTAMP(columns['ends_at']),
+  columns['title'],
+  version,
+  deleted
+FROM newest_master_changes
+WHERE master = 'maintenance_window';
