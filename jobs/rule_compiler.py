@@ -4,7 +4,7 @@ A rule is one SELECT over typed views and `messages`; it only adds rows, and wha
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,9 +12,14 @@ from py4j.protocol import Py4JJavaError
 from pyflink.table import ExplainDetail, StreamTableEnvironment, Table
 from pyflink.util.exceptions import JavaException
 
+from jobs.model_calls import FUNCTIONS, ModelCall, ModelCallError, in_place_of, read_call
 from jobs.rules import Rule, RuleError, RuleErrors, header_line
+from jobs.scoring import create_scored_view
 from jobs.views import view_name
 from udfs.document import suggest
+
+Place = tuple[int, int, int, int]
+"""First line and column, last line and column, from 1."""
 
 REQUIRED: Final = ("device_id", "event_time")
 """Columns that a rule gives."""
@@ -69,18 +74,61 @@ class RuleCompiler:
 
     def compile(self, rule: Rule) -> CompiledRule:
         """Raises RuleErrors."""
-        tree = self._parse(rule)
+        rule, tree = self._with_models(rule)
         return CompiledRule(rule, self._rows(rule, tree), self._clears(rule, tree) if rule.header.clear else None)
 
+    def _with_models(self, rule: Rule) -> tuple[Rule, Any]:
+        """The rule with a view in the place of each call of a model function, and its checked tree."""
+        tree = self._parsed(rule)
+        calls, faults = _model_calls(rule, tree)
+        faults += self._misplaced(rule, calls)
+        if faults:
+            raise RuleErrors(faults)
+        if calls:
+            for call in {call.name: call for call in calls.values()}.values():
+                self._create_scored_view(call)
+            rule = replace(rule, select=in_place_of(rule.select, {at: call.name for at, call in calls.items()}))
+        return rule, self._parse(rule)
+
+    def _misplaced(self, rule: Rule, calls: Mapping[Place, ModelCall]) -> list[RuleError]:
+        """Calls over views and columns that there are not, or limits that the header does not state."""
+        faults = []
+        for (line, column, _, _), call in calls.items():
+            if call.view not in self._views:
+                hint = suggest(call.view, self._views)
+                faults.append(RuleError(rule.file, line, f"no view `{call.view}`{hint}", column))
+                continue
+            columns = self._t_env.from_path(f"`{call.view}`").get_schema().get_field_names()
+            taken = [name for name in call.columns if name in columns]
+            if call.column not in columns:
+                hint = suggest(call.column, columns)
+                faults.append(RuleError(rule.file, line, f"`{call.view}` has no column `{call.column}`{hint}", column))
+            elif taken:
+                message = f"`{call.view}` has a column `{taken[0]}` of its own, as {call.function} adds one"
+                faults.append(RuleError(rule.file, line, message, column))
+            limit = call.parameter("limit")
+            if limit is not None and limit not in rule.header.limits:
+                hint = suggest(str(limit), rule.header.limits)
+                faults.append(RuleError(rule.file, line, f"the header has no limit `{limit}`{hint}", column))
+        return faults
+
+    def _create_scored_view(self, call: ModelCall) -> None:
+        if call.name not in self._views:
+            create_scored_view(self._t_env, call)
+            self._views |= {call.name}
+
     def _parse(self, rule: Rule) -> Any:
-        try:
-            tree = self._parser.parse(rule.select)
-        except (Py4JJavaError, JavaException) as error:
-            raise RuleErrors([_told(rule, error, (1, 1), ())]) from error
+        tree = self._parsed(rule)
         faults = list(self._structural(rule, tree))
         if faults:
             raise RuleErrors(faults)
         return tree
+
+    def _parsed(self, rule: Rule) -> Any:
+        try:
+            return self._parser.parse(rule.select)
+        except (Py4JJavaError, JavaException) as error:
+            raise RuleErrors([_told(rule, error, (1, 1), ())]) from error
 
     def _rows(self, rule: Rule, tree: Any) -> Table:
         try:
@@ -141,6 +189,36 @@ class RuleCompiler:
         names = {str(table) for table in _tables(_walk(tree))} & self._views
         schemas = [self._t_env.from_path(f"`{name}`").get_schema() for name in sorted(names)]
         return [column for schema in schemas for column in schema.get_field_names()]
+
+
+def _model_calls(rule: Rule, tree: Any) -> tuple[dict[Place, ModelCall], list[RuleError]]:
+    """The calls of model functions by their places, and what is wrong with others."""
+    calls: dict[Place, ModelCall] = {}
+    faults = []
+    for node in _walk(tree):
+        try:
+            call = read_call(node)
+        except ModelCallError as error:
+            faults.append(_fault(rule, error.node, error.message))
+            continue
+        if call is not None:
+            at = node.getParserPosition()
+            calls[at.getLineNum(), at.getColumnNum(), at.getEndLineNum(), at.getEndColumnNum()] = call
+        elif _is_model_function(node) and not any(_holds(place, node.getParserPosition()) for place in calls):
+            name = str(node.getOperator().getName()).lower()
+            message = f"`{name}` is a table: FROM TABLE({name}(data => TABLE …, reading => DESCRIPTOR(…)))"
+            faults.append(_fault(rule, node, message))
+    return calls, faults
+
+
+def _is_model_function(node: Any) -> bool:
+    return _class(node) == "SqlBasicCall" and str(node.getOperator().getName()).lower() in FUNCTIONS
+
+
+def _holds(place: Place, inner: Any) -> bool:
+    line, column, end_line, end_column = place
+    begin, end = (inner.getLineNum(), inner.getColumnNum()), (inner.getEndLineNum(), inner.getEndColumnNum())
+    return (line, column) <= begin and end <= (end_line, end_column)
 
 
 def _check_columns(rule: Rule, tree: Any, columns: list[str]) -> None:

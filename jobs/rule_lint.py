@@ -21,7 +21,7 @@ def explain_rule(rule: Rule, catalog: Catalog) -> str:
     """Flink's plan of a rule, see physical_plan; raises RuleErrors."""
     with one_java_thread():
         t_env = environment_with(mini_cluster(), [], catalog)
-        _, refused = compile_rules(t_env, [rule], rule_views(catalog))
+        compiled, refused = compile_rules(t_env, [rule], rule_views(catalog))
         if refused:
             raise RuleErrors(refused)
-        return physical_plan(t_env, rule)
+        return physical_plan(t_env, compiled[0].rule)

@@ -1,0 +1,135 @@
+"""Scoring: the views that stand for model functions. Each device has a model of its own in keyed state.
+
+Flink sorts the readings by event time (the OVER window) and leaves out late ones, so that a replay scores as the first
+run did. What a model says of a reading is said before it learns it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pyflink.common import Row
+from pyflink.common.typeinfo import TypeInformation, Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import ValueStateDescriptor
+from pyflink.table import DataTypes, Schema, StreamTableEnvironment
+from pyflink.table.types import (
+    ArrayType,
+    BigIntType,
+    BooleanType,
+    DataType,
+    DoubleType,
+    IntType,
+    LocalZonedTimestampType,
+    MapType,
+)
+
+from jobs.model_calls import ModelCall
+from udfs.detectors.assessment import Assessment, Detector, Forecast
+
+MODEL: Final = ValueStateDescriptor("model", Types.PICKLED_BYTE_ARRAY())
+_IN_ORDER: Final = (
+    "SELECT {columns}, `{column}` AS reading_, {limit} AS limit_, COUNT(*) OVER ("
+    "PARTITION BY device_id ORDER BY event_time ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS nth_ "
+    "FROM `{view}` WHERE `{column}` IS NOT NULL"
+)
+_VIEW: Final = "CREATE TEMPORARY VIEW `{name}` AS SELECT {columns} FROM `{rows}`"
+_READING, _LIMIT, _COLUMNS_END = -3, -2, -3
+_SAID: Final[Mapping[str, DataType]] = {
+    "DOUBLE": DataTypes.DOUBLE(),
+    "BOOLEAN": DataTypes.BOOLEAN(),
+    "STRING": DataTypes.STRING(),
+}
+
+
+class Score(KeyedProcessFunction):  # type: ignore[misc]
+    """Keyed by device; in: the view's columns and the reading, in order of time; out: the columns and what was said."""
+
+    def __init__(self, call: ModelCall, event_time: int) -> None:
+        self._call, self._event_time = call, event_time
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._state = runtime_context.get_state(MODEL)
+
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        columns = [*value]
+        model = self._state.value() or self._call.model()
+        said = _say(self._call, model, columns[self._event_time], columns[_READING], columns[_LIMIT])
+        self._state.update(model)
+        yield Row(*columns[:_COLUMNS_END], *said)
+
+
+def _say(call: ModelCall, model: Any, time: int, reading: float, limit: float | None) -> Assessment | Forecast:
+    if isinstance(model, Detector):
+        return model.assess(time, reading)
+    model.learn(time, reading)
+    said: Forecast = model.forecast(int(call.parameter("horizon") or 0), limit)
+    return said
+
+
+def create_scored_view(t_env: StreamTableEnvironment, call: ModelCall) -> None:
+    """The view of `call.name`; its columns are those of the call's view, but for arrays, and of the call."""
+    schema = t_env.from_path(f"`{call.view}`").get_schema()
+    columns = zip(schema.get_field_names(), schema.get_field_data_types(), strict=True)
+    # PyFlink 1.20 cannot take arrays out of a table: `quality` stays behind.
+    kinds = {name: kind for name, kind in columns if not isinstance(kind, ArrayType)}
+    readings = t_env.to_data_stream(t_env.sql_query(_in_order(call, kinds)))
+    names = list(kinds)
+    device = names.index("device_id")
+    physical = {_physical(name, kind): _physical_type(kind) for name, kind in kinds.items()}
+    physical |= {name: _SAID[kind] for name, kind in call.columns.items()}
+    row = Types.ROW_NAMED(list(physical), [_type_info(kind) for kind in physical.values()])
+    scored = (
+        readings.key_by(lambda reading: reading[device], key_type=Types.STRING())
+        .process(Score(call, names.index("event_time")), row)
+        .name(call.name)
+    )
+    rows = f"{call.name}_rows"
+    t_env.create_temporary_view(rows, t_env.from_data_stream(scored, _schema()))
+    selected = [f"{_restored(name, kind)} AS `{name}`" for name, kind in kinds.items()]
+    selected += [f"`{name}`" for name in call.columns]
+    t_env.execute_sql(_VIEW.format(name=call.name, columns=", ".join(selected), rows=rows))
+
+
+def _in_order(call: ModelCall, kinds: Mapping[str, DataType]) -> str:
+    limit = call.parameter("limit")
+    return _IN_ORDER.format(
+        columns=", ".join(_epoch_ms(name) if _is_time(kind) else f"`{name}`" for name, kind in kinds.items()),
+        column=call.column,
+        limit="CAST(NULL AS DOUBLE)" if limit is None else f"limits['{limit}']",
+        view=call.view,
+    )
+
+
+def _epoch_ms(name: str) -> str:
+    return f"EXTRACT(EPOCH FROM `{name}`) * 1000 + EXTRACT(MILLISECOND FROM `{name}`) AS `{name}`"
+
+
+def _is_time(kind: DataType) -> bool:
+    return isinstance(kind, LocalZonedTimestampType)
+
+
+def _physical(name: str, kind: DataType) -> str:
+    """Times cross the boundary as epoch milliseconds."""
+    return f"{name}_ms" if _is_time(kind) else name
+
+
+def _physical_type(kind: DataType) -> DataType:
+    return DataTypes.BIGINT() if _is_time(kind) else kind
+
+
+def _restored(name: str, kind: DataType) -> str:
+    if name == "event_time":
+        return "event_time_"
+    return f"TO_TIMESTAMP_LTZ(`{name}_ms`, 3)" if _is_time(kind) else f"`{name}`"
+
+
+def _schema() -> Schema:
+    timed = Schema.new_builder().column_by_expression("event_time_", "TO_TIMESTAMP_LTZ(event_time_ms, 3)")
+    return timed.watermark("event_time_", "SOURCE_WATERMARK()").build()
+
+
+def _type_info(kind: DataType) -> TypeInformation:
+    if isinstance(kind, MapType):
+        return Types.MAP(_type_info(kind.key_type), _type_info(kind.value_type))
+    simple = {BigIntType: Types.LONG(), BooleanType: Types.BOOLEAN(), DoubleType: Types.DOUBLE(), IntType: Types.INT()}
+    return simple.get(type(kind), Types.STRING())
