@@ -273,6 +273,8 @@ class EpisodeTracker:
             if not episode.acknowledged:
                 yield Transition("acknowledged", mark.event_time, f"by {said.get('by')}", self.state.episode)
         else:
+            if self.state.last_seen is not None:  # absence counts anew from what the operator said
+                self.state.last_seen = replace(self.state.last_seen, event_time=mark.event_time)
             word = "false alarm, says" if mark.kind == "false_alarm" else "closed by"
             yield from self._end(max(mark.event_time, episode.first.event_time), f"{word} {said.get('by')}")
 

@@ -31,7 +31,7 @@ class ModelFunction(NamedTuple):
     parameters: Mapping[str, Kind]
     """Of the model; durations in milliseconds."""
     forecasts: bool = False
-    """A forecasting function also takes `horizon`, and `limit`, the name of a limit of the rule."""
+    """A forecasting function also takes `horizon`, and `limit_name`, the name of a limit of the rule."""
 
 
 FUNCTIONS: Final[Mapping[str, ModelFunction]] = {
@@ -138,7 +138,7 @@ _EXAMPLES: Final = {
 def _parameters(name: str) -> dict[str, Kind]:
     function = FUNCTIONS[name]
     if function.forecasts:
-        return {**function.parameters, "horizon": "duration", "limit": "text"}
+        return {**function.parameters, "horizon": "duration", "limit_name": "text"}
     return {**function.parameters, **COMMON}
 
 

@@ -27,7 +27,9 @@ from jobs.detect import NOTHING, observations
 from jobs.enrich import read_master_data
 from jobs.lifecycle import CALENDAR_STATE, Lifecycle, observation_key
 from jobs.notify import Notify, site_key
+from jobs.operator_ids import name_operators
 from jobs.rule_compiler import CompiledRule, compile_rules
+from jobs.rule_versions import announce_rules
 from jobs.rules import Rule, RuleError, RuleErrors, default_limits, readable_rules
 from jobs.statements import Statement, read_statements
 from jobs.store import prepare_stores, write_stores
@@ -92,8 +94,10 @@ def read_project(root: Path) -> Project:
 def build_job(env: StreamExecutionEnvironment, config: Config, project: Project) -> None:
     """Makes the stores ready and puts the whole graph into `env`, ready to execute."""
     prepare_stores(config, project.sql / "aurora")
+    announce_rules(config.aurora, project.rules)
     with one_java_thread():
         _plan(table_environment(env, config.job), config, project)
+        name_operators(env)
 
 
 def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> None:
@@ -173,11 +177,16 @@ def publish_alarms(
     keys = compile_masters(project.masters).keys
     tables = {master: keys[master] for master in CALENDAR_MASTERS}
     lifecycle = Lifecycle(_by_name(rules), partial(read_master_data, config.aurora, tables))
-    marks = _not_waited_for(marks_by(t_env, _MARKS))
-    transitions = judge(t_env, rules, lifecycle, marks, _not_waited_for(changes)).uid("lifecycle")
-    t_env.create_temporary_view("alarm_transitions", transitions)
+    marks, changes = _not_waited_for(marks_by(t_env, _MARKS)), _not_waited_for(changes)
+    prompt = [compiled for compiled in rules if not compiled.is_delayed]
+    alarms = told_in_time = judge(t_env, prompt, lifecycle, marks, changes).uid("lifecycle")
+    # A join gives event time later: rules without one, and what is told of them, must not wait for it.
+    if delayed := [compiled for compiled in rules if compiled.is_delayed]:
+        behind = judge(t_env, delayed, lifecycle, marks, changes).uid("lifecycle-of-joins")
+        alarms, told_in_time = alarms.union(behind), told_in_time.union(_not_waited_for(behind))
+    t_env.create_temporary_view("alarm_transitions", alarms)
     t_env.create_temporary_view("alarms", t_env.sql_query(_ALARMS))
-    t_env.create_temporary_view("told", notify(transitions, rules, config.job))
+    t_env.create_temporary_view("told", notify(told_in_time, rules, config.job))
     t_env.create_temporary_view("notifications", t_env.sql_query(_NOTIFICATIONS))
 
 

@@ -36,11 +36,15 @@ _UNBOUNDED_JOIN: Final = re.compile(r"(?<![A-Za-z])Join\(")
 
 @dataclass(frozen=True)
 class CompiledRule:
-    """A rule that Flink takes, the rows of its SELECT, and those for which its clear condition holds."""
+    """A rule that Flink takes, the rows of its SELECT, and those for which its clear condition holds.
+
+    Event time comes later out of a join over an interval than out of all else, by the length of the interval.
+    """
 
     rule: Rule
     rows: Table
     clears: Table | None
+    is_delayed: bool
 
 
 def compile_rules(
@@ -75,7 +79,9 @@ class RuleCompiler:
     def compile(self, rule: Rule) -> CompiledRule:
         """Raises RuleErrors."""
         rule, tree = self._with_models(rule)
-        return CompiledRule(rule, self._rows(rule, tree), self._clears(rule, tree) if rule.header.clear else None)
+        rows, plan = self._rows(rule, tree)
+        clears = self._clears(rule, tree) if rule.header.clear else None
+        return CompiledRule(rule, rows, clears, is_delayed="IntervalJoin(" in plan)
 
     def _with_models(self, rule: Rule) -> tuple[Rule, Any]:
         """The rule with a view in the place of each call of a model function, and its checked tree."""
@@ -106,7 +112,7 @@ class RuleCompiler:
             elif taken:
                 message = f"`{call.view}` has a column `{taken[0]}` of its own, as {call.function} adds one"
                 faults.append(RuleError(rule.file, line, message, column))
-            limit = call.parameter("limit")
+            limit = call.parameter("limit_name")
             if limit is not None and limit not in rule.header.limits:
                 hint = suggest(str(limit), rule.header.limits)
                 faults.append(RuleError(rule.file, line, f"the header has no limit `{limit}`{hint}", column))
@@ -130,14 +136,16 @@ class RuleCompiler:
         except (Py4JJavaError, JavaException) as error:
             raise RuleErrors([_told(rule, error, (1, 1), ())]) from error
 
-    def _rows(self, rule: Rule, tree: Any) -> Table:
+    def _rows(self, rule: Rule, tree: Any) -> tuple[Table, str]:
+        """The rows of the SELECT, and Flink's plan of it."""
         try:
             selected = self._t_env.sql_query(rule.select)
             _check_columns(rule, tree, selected.get_schema().get_field_names())
-            self._check_plan(rule, tree, physical_plan(self._t_env, rule))
+            plan = physical_plan(self._t_env, rule)
+            self._check_plan(rule, tree, plan)
         except (Py4JJavaError, JavaException) as error:
             raise RuleErrors([_told(rule, error, _place_of_pattern(tree), self._columns(tree))]) from error
-        return selected
+        return selected, plan
 
     def _clears(self, rule: Rule, tree: Any) -> Table:
         """The messages of the rule's own product that meet its clear condition, by the first of its views."""
@@ -150,7 +158,7 @@ class RuleCompiler:
         select = _CLEARS.format(view=view, condition=rule.header.clear)
         condition = replace(rule, select=select)
         try:
-            return self._rows(condition, self._parse(condition))
+            return self._rows(condition, self._parse(condition))[0]
         except RuleErrors as errors:
             faults = [RuleError(rule.file, line, f"clear: {fault.message}") for fault in errors.errors]
             raise RuleErrors(faults) from errors

@@ -91,7 +91,7 @@ def create_scored_view(t_env: StreamTableEnvironment, call: ModelCall) -> None:
 
 
 def _in_order(call: ModelCall, kinds: Mapping[str, DataType]) -> str:
-    limit = call.parameter("limit")
+    limit = call.parameter("limit_name")
     return _IN_ORDER.format(
         columns=", ".join(_epoch_ms(name) if _is_time(kind) else f"`{name}`" for name, kind in kinds.items()),
         column=call.column,

@@ -76,3 +76,9 @@ CREATE TABLE notification (
 );
 
 CREATE INDEX notification_by_site ON notification (site_id, notified_at);
+
+-- The rules with which the job started last, so that it can say what changed.
+CREATE TABLE rule_version (
+  rule text PRIMARY KEY,
+  digest text NOT NULL
+);

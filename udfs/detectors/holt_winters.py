@@ -12,7 +12,7 @@ from udfs.detectors.assessment import Forecast, number
 from udfs.detectors.seasonal_z import BINS
 
 LEVEL: Final = 0.3
-TREND: Final = 0.05
+TREND: Final = 0.15
 SEASON: Final = 0.3
 SEASONAL_LEVEL: Final = 0.05
 """Where a season explains the readings their level moves slowly."""

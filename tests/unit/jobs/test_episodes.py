@@ -202,6 +202,10 @@ class TestAbsence:
     def test_who_is_gone_for_good_is_closed_and_not_missed_again(self) -> None:
         assert changes(self.tracker(close_after=300_000), detection(10), 10_000) == [("raised", 70), ("cleared", 370)]
 
+    def test_closed_by_hand_it_is_missed_anew(self) -> None:
+        steps = detection(10), 100, mark(110, "closed"), 111, 200
+        assert changes(self.tracker(), *steps) == [("raised", 70), ("cleared", 110), ("raised", 170)]
+
 
 class TestEscalation:
     """Grave after 30 s, critical after 60 s."""

@@ -1,0 +1,174 @@
+"""What operators say holds at once, and alarms outlive a restart with other rule files. One job after the other."""
+
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from deployment import ROOT, Deployment, deploy, wait_until
+from psycopg.rows import dict_row
+from test_job import COLD, SPEC, WARM, change, envelope
+
+from local.job import Job
+from local.stack import Stack
+from local.stores import Stores
+
+FROST = """/*
+title: Frost
+severity: minor
+type: threshold
+limits:
+  temperature_min: {default: 3, unit: Cel}
+clear: temperature > 10
+*/
+SELECT device_id, event_time, customer_id, site_id, temperature AS `value`,
+       limits['temperature_min'] AS limit_value
+FROM frost_guard_telemetry
+WHERE temperature < limits['temperature_min']
+"""
+_passers = count(1)
+
+
+@pytest.fixture(scope="module")
+def deployment(shared_stack: Stack, folder: Path) -> Deployment:
+    deployment = deploy(shared_stack, folder / "operations", "test_operations")
+    (deployment.project / "specs" / "products" / "frost-guard.yaml").write_text(SPEC)
+    rules = deployment.project / "sql" / "rules"
+    for path in rules.glob("*/*"):
+        path.unlink()
+    write_rule(deployment, "frost", FROST)
+    return deployment
+
+
+def write_rule(deployment: Deployment, name: str, text: str) -> None:
+    folder = deployment.project / "sql" / "rules" / "frost-guard"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.sql").write_text(text)
+
+
+@pytest.fixture(scope="module")
+def stores(deployment: Deployment) -> Iterator[Stores]:
+    with deployment.stores() as stores:
+        yield stores
+
+
+class Alarms:
+    """The alarm service's rows."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        aurora = deployment.config.aurora
+        self._connection = psycopg.connect(aurora.conninfo(aurora.read_host), row_factory=dict_row, autocommit=True)
+
+    def of(self, device: str) -> dict[str, Any]:
+        found = self._connection.execute("SELECT * FROM alarm WHERE device_id = %s", [device]).fetchall()
+        return dict(found[0]) if found else {}
+
+    def states(self, device: str) -> list[str]:
+        rows = self._connection.execute("SELECT state FROM notification WHERE alarm_ids LIKE %s", [self._id(device)])
+        return [row["state"] for row in rows.fetchall()]
+
+    def _id(self, device: str) -> str:
+        return f"%{self.of(device).get('alarm_id')}%"
+
+
+def pass_time(deployment: Deployment, until: Any, job: Job, what: str) -> None:
+    """Sends warm readings of other devices, with which event time moves on."""
+
+    def holds() -> bool:
+        deployment.send(envelope("passer", WARM, passer=next(_passers)), key="passer")
+        return bool(until())
+
+    wait_until(holds, what, job.check)
+
+
+def raised(deployment: Deployment, alarms: Alarms, job: Job, device: str) -> str:
+    deployment.send(envelope(device, COLD))
+    pass_time(deployment, lambda: alarms.of(device), job, f"the alarm of {device}")
+    return str(alarms.of(device)["alarm_id"])
+
+
+def mark(alarm_id: str, device: str, said: str) -> dict[str, Any]:
+    row = {"alarm_id": alarm_id, "rule": "frost-guard/frost", "device_id": device, "mark": said, "marked_by": "Ana"}
+    return change("operations", "alarm_marks", row)
+
+
+def settings(folder: Path, checkpoint: Path | None) -> dict[str, str]:
+    options = {"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION"}
+    if checkpoint is None:
+        return options
+    restored = {"execution.savepoint.path": checkpoint.as_uri(), "execution.savepoint.ignore-unclaimed-state": "true"}
+    return options | restored
+
+
+def newest_checkpoint(run_dir: Path) -> Path:
+    found = (run_dir / "data" / "checkpoints").glob("*/chk-*/_metadata")
+    return max(found, key=lambda path: int(path.parent.name.partition("-")[2])).parent
+
+
+def start(deployment: Deployment, run_dir: Path, checkpoint: Path | None = None) -> Job:
+    jar = ROOT / "target" / "sluice.jar"
+    return Job.start(deployment.project, jar, deployment.environment, run_dir, settings(run_dir, checkpoint))
+
+
+def test_alarms_and_what_operators_say(deployment: Deployment, stores: Stores, folder: Path) -> None:
+    first, second = folder / "first-run", folder / "second-run"
+    with start(deployment, first) as job:
+        job.wait_until_running()
+        alarms = Alarms(deployment)
+        acknowledged_by_an_operator(deployment, alarms, job)
+        nothing_is_judged_in_maintenance(deployment, stores, alarms, job)
+        silenced_alarms_are_kept_and_nobody_is_told(deployment, stores, alarms, job)
+        survivor = raised(deployment, alarms, job, "survivor")
+        checkpoint = later_checkpoint(first, job)
+    write_rule(deployment, "battery_low", FROST.replace("Frost", "Battery low").replace("temperature <", "battery <"))
+    write_rule(deployment, "frost", FROST.replace("severity: minor", "severity: major"))
+    with start(deployment, second, checkpoint) as job:
+        job.wait_until_running()
+        log = job.log.read_text()
+        assert "rule frost-guard/battery_low is new" in log
+        assert "rule frost-guard/frost changed: its open alarms go on by the new header" in log
+        deployment.send(envelope("survivor", WARM))
+        pass_time(deployment, lambda: alarms.of("survivor")["state"] == "cleared", job, "the open alarm to be cleared")
+        assert alarms.of("survivor")["alarm_id"] == survivor
+        assert alarms.of("survivor")["reason"] == "clear condition"
+
+
+def acknowledged_by_an_operator(deployment: Deployment, alarms: Alarms, job: Job) -> None:
+    alarm_id = raised(deployment, alarms, job, "frosty")
+    deployment.commit(mark(alarm_id, "frosty", "acknowledged"))
+    pass_time(deployment, lambda: alarms.of("frosty")["state"] == "acknowledged", job, "the acknowledgement")
+    assert alarms.of("frosty")["reason"] == "by Ana"
+
+
+def nothing_is_judged_in_maintenance(deployment: Deployment, stores: Stores, alarms: Alarms, job: Job) -> None:
+    window = {"id": "W1", "scope": "device", "scope_id": "mended", "starts_at": "2020-01-01", "ends_at": "2100-01-01"}
+    deployment.commit(change("operations", "maintenance_windows", window))
+    wait_until(lambda: "W1" in stores.master_rows("maintenance_window", "window_id"), "the window in Aurora")
+    deployment.send(envelope("mended", COLD))
+    raised(deployment, alarms, job, "not-mended")
+    assert alarms.of("mended") == {}
+
+
+def silenced_alarms_are_kept_and_nobody_is_told(
+    deployment: Deployment, stores: Stores, alarms: Alarms, job: Job
+) -> None:
+    said = {"id": "S1", "scope": "device", "scope_id": "quiet", "ends_at": "2100-01-01", "reason": "known"}
+    deployment.commit(change("operations", "silences", said))
+    wait_until(lambda: "S1" in stores.master_rows("silence", "silence_id"), "the silence in Aurora")
+    raised(deployment, alarms, job, "quiet")
+    assert alarms.of("quiet")["muted_by"].startswith("silence S1 until")
+    pass_time(deployment, lambda: alarms.states("quiet") == ["suppressed"], job, "the notification")
+
+
+def later_checkpoint(run_dir: Path, job: Job) -> Path:
+    """One that began after now."""
+    now = time.time()
+    wait_until(
+        lambda: any(path.stat().st_mtime > now + 3 for path in run_dir.glob("data/checkpoints/*/chk-*/_metadata")),
+        "a checkpoint",
+        job.check,
+    )
+    return newest_checkpoint(run_dir)
