@@ -5,9 +5,12 @@ from typing import Annotated
 
 import typer
 
+from cli.alarm import alarm_app
 from cli.dlq import dlq_app
+from cli.master import master_app
 from cli.package import package
 from cli.rule import rule_app
+from cli.rule_tune import tune
 from cli.run import run
 from cli.spec import decode, spec_app
 from cli.spec_doc import doc
@@ -33,11 +36,14 @@ def settings(
 app.command()(run)
 app.command()(decode)
 app.command()(package)
+rule_app.command()(tune)
 spec_app.command()(new)
 spec_app.command()(doc)
 spec_app.command()(lock)
 spec_app.command()(diff)
 app.add_typer(spec_app, name="spec")
 app.add_typer(rule_app, name="rule")
+app.add_typer(alarm_app, name="alarm")
+app.add_typer(master_app, name="master")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(stack_app, name="stack")

@@ -18,6 +18,8 @@ from jobs.durations import duration_text
 SEVERITIES: Final = ("info", "minor", "major", "critical")
 LEARNED_FOR: Final = 90 * 86_400_000
 """Milliseconds for which a false alarm teaches its device."""
+LEARNED_MARGIN: Final = 1.25
+"""The next false alarm of a device is seldom exactly as slight as the last."""
 
 _REMEMBERED: Final = 16
 """Alarms of one rule and device that a mark may still name, and that count as flapping."""
@@ -105,7 +107,7 @@ class EpisodeState:
     """The last sign of life that a rule with `absent_after` saw, at the time from which absence counts."""
     raised: tuple[Raised, ...] = ()
     learned_excess: float | None = None
-    """Detections that lie no farther from the limit are false alarms, operators said, …"""
+    """Detections that lie hardly farther from the limit are false alarms, operators said, …"""
     learned_until: int = 0
     """… until this event time."""
 
@@ -290,7 +292,7 @@ class EpisodeTracker:
         learned, excess = self.state.learned_excess, observation.excess
         if learned is None or excess is None or observation.event_time > self.state.learned_until:
             return False
-        return excess <= learned
+        return excess <= learned * LEARNED_MARGIN
 
     def _remember_peak(self) -> None:
         """An alarm's peak grows while it is open."""

@@ -258,30 +258,30 @@ def case_messages(
         overrides = planned.case.limits.get(series.device, {})
         limits = {**default_limits.get(spec.product, {}), **overrides}
         messages += _series_messages(planned, series, spec, limits)
-    messages += _mark_messages(planned)
+    for mark in planned.case.marks:
+        at = planned.zero + duration_ms(mark.at)
+        messages.append(mark_message(planned.rule.name, planned.own(mark.device), at, mark.mark))
     return sorted(messages, key=lambda message: message.received_at)
 
 
-def _mark_messages(planned: PlannedCase) -> Iterator[CaseMessage]:
-    """What operators say in a case, of the alarm that is open or was the last; it comes like messages do."""
-    for number, mark in enumerate(planned.case.marks):
-        at = planned.zero + duration_ms(mark.at)
-        yield CaseMessage(
-            message_id=f"case{planned.number}:mark:{number}",
-            domain="control",
-            product=MARK,
-            device_id=planned.own(mark.device),
-            event_time=at,
-            received_at=at,
-            spec_version=0,
-            measurements={},
-            attributes={"rule": planned.rule.name, "mark": mark.mark},
-            quality=[],
-            firmware=None,
-            customer_id=None,
-            site_id=None,
-            limits={},
-        )
+def mark_message(rule: str, device_id: str, at: int, mark: str) -> CaseMessage:
+    """What an operator says of the device's alarm that is open or was the last; it comes like messages do."""
+    return CaseMessage(
+        message_id=f"mark:{rule}:{device_id}:{at}",
+        domain="control",
+        product=MARK,
+        device_id=device_id,
+        event_time=at,
+        received_at=at,
+        spec_version=0,
+        measurements={},
+        attributes={"rule": rule, "mark": mark},
+        quality=[],
+        firmware=None,
+        customer_id=None,
+        site_id=None,
+        limits={},
+    )
 
 
 def case_master_data(planned: PlannedCase) -> list[MasterChange]:

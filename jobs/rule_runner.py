@@ -50,6 +50,9 @@ _MARKS: Final = (
 )
 
 
+_RAISED: Final = "SELECT rule, device_id, changed_at, `value` FROM judged WHERE state = 'raised'"
+
+
 class RunError(SluiceError):
     """The run of the cases failed in Flink."""
 
@@ -85,6 +88,30 @@ def run_cases(planned: Sequence[PlannedCase], catalog: Catalog, rules: Sequence[
     except Py4JJavaError as error:
         raise RunError(_first_cause(error)) from error
     return [CaseResult(case, _changes_of(case, seen), _told_of(case, seen)) for case in planned]
+
+
+class RuleAlarm(NamedTuple):
+    """An alarm that was raised at event time `at`."""
+
+    rule: str
+    device_id: str
+    at: int
+    value: float | None
+
+
+def alarms_of(
+    env: StreamExecutionEnvironment, messages: Sequence[CaseMessage], catalog: Catalog, rules: list[Rule]
+) -> list[RuleAlarm]:
+    """What `rules` raise over these messages in the order of their arrival, marks of operators among them."""
+    t_env = environment_with(env, messages, catalog)
+    lifecycle = Lifecycle({rule.name: rule for rule in rules}, partial(list, ()))
+    changes = env.from_collection([], rows.MASTER_CHANGE)
+    compiled = _compiled(t_env, rules, catalog)
+    t_env.create_temporary_view("judged", judge(t_env, compiled, lifecycle, marks_by(t_env, _MARKS), changes))
+    with t_env.execute_sql(
+        "SELECT rule, device_id, changed_at, `value` FROM judged WHERE state = 'raised'"
+    ).collect() as it:
+        return [RuleAlarm(*row) for row in it]
 
 
 class _Result(NamedTuple):

@@ -70,6 +70,7 @@ class MasterCatalog:
     """All mappings, by the source table that a CDC record names."""
 
     def __init__(self, specs: list[MasterSpec]) -> None:
+        self.specs = {spec.master: spec for spec in specs}
         self.keys = {spec.master: spec.key for spec in specs}
         """Each unified table and its key column."""
         self._by_source = {(spec.source.schema, spec.source.table): spec for spec in specs}

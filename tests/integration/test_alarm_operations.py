@@ -1,5 +1,8 @@
 """What operators say holds at once, and alarms outlive a restart with other rule files. One job after the other."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -10,7 +13,7 @@ import psycopg
 import pytest
 from deployment import ROOT, Deployment, deploy, wait_until
 from psycopg.rows import dict_row
-from test_job import COLD, SPEC, WARM, change, envelope
+from test_job import COLD, SPEC, WARM, envelope
 
 from local.job import Job
 from local.stack import Stack
@@ -90,9 +93,12 @@ def raised(deployment: Deployment, alarms: Alarms, job: Job, device: str) -> str
     return str(alarms.of(device)["alarm_id"])
 
 
-def mark(alarm_id: str, device: str, said: str) -> dict[str, Any]:
-    row = {"alarm_id": alarm_id, "rule": "frost-guard/frost", "device_id": device, "mark": said, "marked_by": "Ana"}
-    return change("operations", "alarm_marks", row)
+def sluice(deployment: Deployment, *arguments: str) -> str:
+    """What the command line prints for the deployment under test."""
+    command = [str(Path(sys.executable).with_name("sluice")), *arguments]
+    done = subprocess.run(command, env=os.environ | deployment.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def settings(folder: Path, checkpoint: Path | None) -> dict[str, str]:
@@ -134,18 +140,20 @@ def test_alarms_and_what_operators_say(deployment: Deployment, stores: Stores, f
         pass_time(deployment, lambda: alarms.of("survivor")["state"] == "cleared", job, "the open alarm to be cleared")
         assert alarms.of("survivor")["alarm_id"] == survivor
         assert alarms.of("survivor")["reason"] == "clear condition"
+    assert survivor in sluice(deployment, "alarm", "list", "--state", "all")
+    assert survivor not in sluice(deployment, "alarm", "list")
 
 
 def acknowledged_by_an_operator(deployment: Deployment, alarms: Alarms, job: Job) -> None:
     alarm_id = raised(deployment, alarms, job, "frosty")
-    deployment.commit(mark(alarm_id, "frosty", "acknowledged"))
+    sluice(deployment, "alarm", "mark", alarm_id, "acknowledged", "--by", "Ana")
     pass_time(deployment, lambda: alarms.of("frosty")["state"] == "acknowledged", job, "the acknowledgement")
     assert alarms.of("frosty")["reason"] == "by Ana"
 
 
 def nothing_is_judged_in_maintenance(deployment: Deployment, stores: Stores, alarms: Alarms, job: Job) -> None:
-    window = {"id": "W1", "scope": "device", "scope_id": "mended", "starts_at": "2020-01-01", "ends_at": "2100-01-01"}
-    deployment.commit(change("operations", "maintenance_windows", window))
+    window = "window_id=W1", "scope=device", "scope_id=mended", "starts_at=2020-01-01", "ends_at=2100-01-01"
+    sluice(deployment, "master", "put", "maintenance_window", *window)
     wait_until(lambda: "W1" in stores.master_rows("maintenance_window", "window_id"), "the window in Aurora")
     deployment.send(envelope("mended", COLD))
     raised(deployment, alarms, job, "not-mended")
@@ -155,8 +163,8 @@ def nothing_is_judged_in_maintenance(deployment: Deployment, stores: Stores, ala
 def silenced_alarms_are_kept_and_nobody_is_told(
     deployment: Deployment, stores: Stores, alarms: Alarms, job: Job
 ) -> None:
-    said = {"id": "S1", "scope": "device", "scope_id": "quiet", "ends_at": "2100-01-01", "reason": "known"}
-    deployment.commit(change("operations", "silences", said))
+    said = "silence_id=S1", "scope=device", "scope_id=quiet", "ends_at=2100-01-01", "reason=known"
+    sluice(deployment, "master", "put", "silence", *said)
     wait_until(lambda: "S1" in stores.master_rows("silence", "silence_id"), "the silence in Aurora")
     raised(deployment, alarms, job, "quiet")
     assert alarms.of("quiet")["muted_by"].startswith("silence S1 until")

@@ -275,7 +275,7 @@ class TestMarks:
         assert changes(tracker(), detection(10), 11, mark(15, "closed", "0f"), 16) == [("raised", 10)]
 
     def test_a_false_alarm_teaches_the_device_how_far_is_not_far_enough(self) -> None:
-        steps = detection(10, 43.0), 11, mark(15, "false_alarm"), detection(100, 42.9), detection(200, 43.1), 201
+        steps = detection(10, 43.0), 11, mark(15, "false_alarm"), detection(100, 43.7), detection(200, 43.8), 201
         assert changes(tracker(), *steps) == [("raised", 10), ("cleared", 15), ("raised", 200)]
 
     def test_it_may_be_said_when_the_alarm_is_over(self) -> None:
