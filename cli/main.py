@@ -10,6 +10,7 @@ from cli.dlq import dlq_app
 from cli.master import master_app
 from cli.package import package
 from cli.rule import rule_app
+from cli.rule_docs import docs
 from cli.rule_tune import tune
 from cli.run import run
 from cli.spec import decode, spec_app
@@ -36,6 +37,7 @@ def settings(
 app.command()(run)
 app.command()(decode)
 app.command()(package)
+rule_app.command()(docs)
 rule_app.command()(tune)
 spec_app.command()(new)
 spec_app.command()(doc)

@@ -49,7 +49,7 @@ def lint(
     """
     catalog = load_catalog(context)
     try:
-        rules, refused = readable_rules(_find_rules(folder))
+        rules, refused = readable_rules(find_rules_folder(folder))
         if rule is not None:
             rules, refused = [_find_rule(rules, rule)], []
     except SluiceError as error:
@@ -77,7 +77,7 @@ def explain(
     """Print Flink's plan of a rule, from the messages to its rows; exits 1 where the rule has a fault."""
     catalog = load_catalog(context)
     try:
-        found = _find_rule(readable_rules(_find_rules(folder))[0], rule)
+        found = _find_rule(readable_rules(find_rules_folder(folder))[0], rule)
         with _out.status("planning, about 10 s"), _quiet_flink():
             from jobs.rule_lint import explain_rule  # imports PyFlink, a second that other commands need not spend
 
@@ -103,7 +103,7 @@ def run_rule_tests(
     """
     catalog = load_catalog(context)
     try:
-        rules = read_rules(_find_rules(folder))
+        rules = read_rules(find_rules_folder(folder))
         selected = rules if rule is None else [_find_rule(rules, rule)]
         planned = plan_cases(read_all_cases(selected, catalog))
         _name_untested(selected)
@@ -149,7 +149,7 @@ def _name_untested(rules: Sequence[Rule]) -> None:
             _out.print(f"{rule.name} has no cases: write them in {cases_file(rule)}", markup=False, soft_wrap=True)
 
 
-def _find_rules(given: Path | None) -> Path:
+def find_rules_folder(given: Path | None) -> Path:
     folders = [given] if given else [Path("sql/rules"), PROJECT / "sql" / "rules"]
     for folder in folders:
         if folder.is_dir():
