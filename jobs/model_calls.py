@@ -124,8 +124,15 @@ def read_call(node: Any) -> ModelCall | None:
         if required not in arguments:
             raise ModelCallError(call, f"`{name}` needs `{required} => {_EXAMPLES[required]}`")
     parameters = {key: _value(key, kind, arguments[key]) for key, kind in _parameters(name).items() if key in arguments}
+    _check_endpoint(arguments, parameters)
     view, column = _table(arguments["data"]), _column(arguments["reading"])
     return ModelCall(name, view, column, tuple(sorted(parameters.items())))
+
+
+def _check_endpoint(arguments: Mapping[str, Any], parameters: Mapping[str, int | float | str]) -> None:
+    kind, _, name = str(parameters.get("endpoint", "sagemaker:x")).partition(":")
+    if kind not in ("sagemaker", "bedrock") or not name:
+        raise ModelCallError(arguments["endpoint"], "expected `sagemaker:ENDPOINT` or `bedrock:MODEL`")
 
 
 _EXAMPLES: Final = {

@@ -7,6 +7,7 @@ run did. What a model says of a reading is said before it learns it.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import pandas
 from pyflink.common import Row
 from pyflink.common.typeinfo import TypeInformation, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
@@ -22,8 +23,10 @@ from pyflink.table.types import (
     LocalZonedTimestampType,
     MapType,
 )
+from pyflink.table.udf import ScalarFunction, udf
 
 from jobs.model_calls import ModelCall
+from jobs.remote_models import CircuitBreaker, Reading, remote_model
 from udfs.detectors.assessment import Assessment, Detector, Forecast
 
 MODEL: Final = ValueStateDescriptor("model", Types.PICKLED_BYTE_ARRAY())
@@ -33,7 +36,8 @@ _IN_ORDER: Final = (
     "FROM `{view}` WHERE `{column}` IS NOT NULL"
 )
 _VIEW: Final = "CREATE TEMPORARY VIEW `{name}` AS SELECT {columns} FROM `{rows}`"
-_READING, _LIMIT, _COLUMNS_END = -3, -2, -3
+_SCORED_REMOTELY: Final = "SELECT *, {remote} AS remote_ FROM ({readings})"
+_READING, _LIMIT, _REMOTE, _COLUMNS_END = -4, -3, -1, -4
 _SAID: Final[Mapping[str, DataType]] = {
     "DOUBLE": DataTypes.DOUBLE(),
     "BOOLEAN": DataTypes.BOOLEAN(),
@@ -55,6 +59,9 @@ class Score(KeyedProcessFunction):  # type: ignore[misc]
         model = self._state.value() or self._call.model()
         said = _say(self._call, model, columns[self._event_time], columns[_READING], columns[_LIMIT])
         self._state.update(model)
+        remote = columns[_REMOTE]
+        if remote is not None and isinstance(said, Assessment):
+            said = said._replace(score=remote, warm=True, explanation=f"by {self._call.parameter('endpoint')}")
         yield Row(*columns[:_COLUMNS_END], *said)
 
 
@@ -72,7 +79,7 @@ def create_scored_view(t_env: StreamTableEnvironment, call: ModelCall) -> None:
     columns = zip(schema.get_field_names(), schema.get_field_data_types(), strict=True)
     # PyFlink 1.20 cannot take arrays out of a table: `quality` stays behind.
     kinds = {name: kind for name, kind in columns if not isinstance(kind, ArrayType)}
-    readings = t_env.to_data_stream(t_env.sql_query(_in_order(call, kinds)))
+    readings = t_env.to_data_stream(t_env.sql_query(_scored_remotely(t_env, call, _in_order(call, kinds))))
     names = list(kinds)
     device = names.index("device_id")
     physical = {_physical(name, kind): _physical_type(kind) for name, kind in kinds.items()}
@@ -98,6 +105,32 @@ def _in_order(call: ModelCall, kinds: Mapping[str, DataType]) -> str:
         limit="CAST(NULL AS DOUBLE)" if limit is None else f"limits['{limit}']",
         view=call.view,
     )
+
+
+def _scored_remotely(t_env: StreamTableEnvironment, call: ModelCall, readings: str) -> str:
+    """The readings with the score of the call's endpoint, null where it has none or does not answer."""
+    endpoint = call.parameter("endpoint")
+    if endpoint is None:
+        return _SCORED_REMOTELY.format(remote="CAST(NULL AS DOUBLE)", readings=readings)
+    function = f"remote_{call.name}"
+    remote = udf(RemoteScore(str(endpoint)), result_type=DataTypes.DOUBLE(), func_type="pandas")
+    t_env.create_temporary_function(function, remote)
+    return _SCORED_REMOTELY.format(remote=f"{function}(device_id, event_time, reading_)", readings=readings)
+
+
+class RemoteScore(ScalarFunction):  # type: ignore[misc]
+    """device_id, event_time (epoch ms), reading → score; a batch at once."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+
+    def open(self, function_context: Any) -> None:
+        self._breaker = CircuitBreaker(remote_model(self._endpoint))
+
+    def eval(self, device_ids: Any, event_times: Any, readings: Any) -> Any:
+        batch = [Reading(*each) for each in zip(device_ids, event_times, readings, strict=True)]
+        scores = self._breaker.score(batch)
+        return pandas.Series(scores if scores is not None else [None] * len(batch), dtype="float64")
 
 
 def _epoch_ms(name: str) -> str:
