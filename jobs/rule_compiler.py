@@ -119,9 +119,9 @@ class RuleCompiler:
         return faults
 
     def _create_scored_view(self, call: ModelCall) -> None:
-        if call.name not in self._views:
+        if call.name not in self._t_env.list_temporary_views():
             create_scored_view(self._t_env, call)
-            self._views |= {call.name}
+        self._views |= {call.name}
 
     def _parse(self, rule: Rule) -> Any:
         tree = self._parsed(rule)
@@ -202,31 +202,36 @@ class RuleCompiler:
 def _model_calls(rule: Rule, tree: Any) -> tuple[dict[Place, ModelCall], list[RuleError]]:
     """The calls of model functions by their places, and what is wrong with others."""
     calls: dict[Place, ModelCall] = {}
+    tables: list[Place] = []
     faults = []
     for node in _walk(tree):
+        if str(node.getKind()) == "COLLECTION_TABLE":
+            tables.append(_place(node))
         try:
             call = read_call(node)
         except ModelCallError as error:
             faults.append(_fault(rule, error.node, error.message))
             continue
         if call is not None:
-            at = node.getParserPosition()
-            calls[at.getLineNum(), at.getColumnNum(), at.getEndLineNum(), at.getEndColumnNum()] = call
-        elif _is_model_function(node) and not any(_holds(place, node.getParserPosition()) for place in calls):
+            calls[_place(node)] = call
+        elif _is_model_function(node) and not any(_holds(table, _place(node)) for table in tables):
             name = str(node.getOperator().getName()).lower()
             message = f"`{name}` is a table: FROM TABLE({name}(data => TABLE …, reading => DESCRIPTOR(…)))"
             faults.append(_fault(rule, node, message))
     return calls, faults
 
 
+def _place(node: Any) -> Place:
+    at = node.getParserPosition()
+    return at.getLineNum(), at.getColumnNum(), at.getEndLineNum(), at.getEndColumnNum()
+
+
+def _holds(outer: Place, inner: Place) -> bool:
+    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
+
+
 def _is_model_function(node: Any) -> bool:
     return _class(node) == "SqlBasicCall" and str(node.getOperator().getName()).lower() in FUNCTIONS
-
-
-def _holds(place: Place, inner: Any) -> bool:
-    line, column, end_line, end_column = place
-    begin, end = (inner.getLineNum(), inner.getColumnNum()), (inner.getEndLineNum(), inner.getEndColumnNum())
-    return (line, column) <= begin and end <= (end_line, end_column)
 
 
 def _check_columns(rule: Rule, tree: Any, columns: list[str]) -> None:

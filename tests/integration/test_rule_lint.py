@@ -27,7 +27,35 @@ MATCH_RECOGNIZE (
   PATTERN ((A | B)) WITHIN INTERVAL '5' MINUTE
   DEFINE A AS A.product = 'x', B AS B.product = 'y'
 )"""
+MODEL = "SELECT device_id, event_time FROM TABLE({}(data => TABLE {}, reading => DESCRIPTOR({}){}))"
+AM319 = "milesight_am319_telemetry"
+IN_PATTERN = """\
+SELECT device_id, event_time FROM milesight_am319_telemetry
+MATCH_RECOGNIZE (
+  PARTITION BY device_id ORDER BY event_time
+  MEASURES A.event_time AS event_time
+  PATTERN (A B) WITHIN INTERVAL '5' MINUTE
+  DEFINE A AS drift(A.co2) > 1
+)"""
 BAD = {
+    "model_argument": (
+        MODEL.format("seasonal_z", AM319, "co2", ", seasn => INTERVAL '1' DAY"),
+        "7:130: `seasonal_z` has no argument `seasn`, did you mean `season`?",
+    ),
+    "model_column": (
+        MODEL.format("drift", AM319, "cO2", ""),
+        "7:35: `milesight_am319_telemetry` has no column `cO2`, did you mean `co2`?",
+    ),
+    "model_view": (MODEL.format("drift", "am319", "co2", ""), "7:35: no view `am319`"),
+    "model_horizon": (
+        MODEL.format("forecast", AM319, "co2", ""),
+        "7:41: `forecast` needs `horizon => INTERVAL '6' HOUR`",
+    ),
+    "model_endpoint": (
+        MODEL.format("novelty", AM319, "co2", ", endpoint => 'lambda:x'"),
+        "7:130: expected `sagemaker:ENDPOINT` or `bedrock:MODEL`",
+    ),
+    "model_in_pattern": (IN_PATTERN, "12:15: `drift` is a table: FROM TABLE(drift(data => TABLE …, reading =>"),
     "column": (
         "SELECT device_id, event_time, temprature AS `value`\nFROM milesight_am319_telemetry",
         "7:31: Flink refuses the rule: Column 'temprature' not found in any table, did you mean `temperature`?",
@@ -126,11 +154,11 @@ START = """\
 import sys
 from pathlib import Path
 from jobs.platform import read_project, runnable_rules
-from jobs.rule_runner import environment_with
+from jobs.rule_runner import environment_with, mini_cluster
 from jobs.rules import RuleErrors
 
 project = read_project(Path(sys.argv[1]))
-t_env = environment_with([], project.catalog)
+t_env = environment_with(mini_cluster(), [], project.catalog)
 print([compiled.rule.name for compiled in runnable_rules(t_env, project, strict=False)])
 try:
     runnable_rules(t_env, project, strict=True)
