@@ -9,7 +9,8 @@ from psycopg.rows import namedtuple_row
 from rich.console import Console
 from rich.table import Table
 
-from cli.deployment import PROJECT, find_deployment
+from cli.deployment import find_deployment
+from cli.rule import find_rules_folder
 from jobs.config import Config
 from jobs.rules import read_rules
 from jobs.tuning import PastAlarm, Proposal, propose
@@ -70,7 +71,7 @@ def approval(product: str, limit_name: str, proposal: Proposal) -> str:
 
 
 def _limit_name(rule: str, limit: str) -> str:
-    rules = {each.name: each for each in read_rules(PROJECT / "sql" / "rules")}
+    rules = {each.name: each for each in read_rules(find_rules_folder(None))}
     if rule not in rules:
         raise SluiceError(f"unknown rule `{rule}`{suggest(rule, rules) or ''}")
     limits = list(rules[rule].header.limits)

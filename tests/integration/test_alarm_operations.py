@@ -96,7 +96,8 @@ def raised(deployment: Deployment, alarms: Alarms, job: Job, device: str) -> str
 def sluice(deployment: Deployment, *arguments: str) -> str:
     """What the command line prints for the deployment under test."""
     command = [str(Path(sys.executable).with_name("sluice")), *arguments]
-    done = subprocess.run(command, env=os.environ | deployment.environment, capture_output=True, text=True, check=False)
+    environment = os.environ | deployment.environment
+    done = subprocess.run(command, env=environment, cwd=deployment.project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -127,6 +128,7 @@ def test_alarms_and_what_operators_say(deployment: Deployment, stores: Stores, f
         acknowledged_by_an_operator(deployment, alarms, job)
         nothing_is_judged_in_maintenance(deployment, stores, alarms, job)
         silenced_alarms_are_kept_and_nobody_is_told(deployment, stores, alarms, job)
+        a_false_alarm_is_learnt_and_counts_for_tuning(deployment, alarms, job)
         survivor = raised(deployment, alarms, job, "survivor")
         checkpoint = later_checkpoint(first, job)
     write_rule(deployment, "battery_low", FROST.replace("Frost", "Battery low").replace("temperature <", "battery <"))
@@ -169,6 +171,15 @@ def silenced_alarms_are_kept_and_nobody_is_told(
     raised(deployment, alarms, job, "quiet")
     assert alarms.of("quiet")["muted_by"].startswith("silence S1 until")
     pass_time(deployment, lambda: alarms.states("quiet") == ["suppressed"], job, "the notification")
+
+
+def a_false_alarm_is_learnt_and_counts_for_tuning(deployment: Deployment, alarms: Alarms, job: Job) -> None:
+    alarm_id = raised(deployment, alarms, job, "fooled")
+    sluice(deployment, "alarm", "mark", alarm_id, "false_alarm", "--by", "Ana")
+    pass_time(deployment, lambda: alarms.of("fooled")["state"] == "cleared", job, "the false alarm to be over")
+    assert alarms.of("fooled")["reason"] == "false alarm, says Ana"
+    told = "4 alarms in 90 days, 1 marked as false"
+    wait_until(lambda: sluice(deployment, "rule", "tune", "frost-guard/frost").startswith(told), told, job.check)
 
 
 def later_checkpoint(run_dir: Path, job: Job) -> Path:
