@@ -1,13 +1,12 @@
 """`sluice alarm`: the alarms of a deployment, and what an operator says of them."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import psycopg
 import typer
 from psycopg.rows import dict_row
-from rich.console import Console
-from rich.table import Table
 
 from cli.deployment import find_deployment
 from cli.master import put_row
@@ -15,7 +14,6 @@ from jobs.config import Config
 from udfs.errors import SluiceError
 
 alarm_app = typer.Typer(no_args_is_help=True)
-_out = Console(highlight=False)
 RunDir = Annotated[Path, typer.Option(help="Folder of the local stack's state.")]
 DEFAULT_RUN_DIR: Final = Path(".run")
 _COLUMNS: Final = ("alarm_id", "severity", "state", "rule", "device_id", "site_id", "first_event_time", "reason")
@@ -45,10 +43,15 @@ def list_alarms(
             "ORDER BY first_event_time DESC LIMIT %s",
             [state, rule, rule, limit],
         ).fetchall()
-    table = Table(*_COLUMNS, box=None, header_style="bold", pad_edge=False)
-    for row in found:
-        table.add_row(*(str(row[name] if row[name] is not None else "") for name in _COLUMNS))
-    _out.print(table if found else "no alarm", soft_wrap=True)
+    typer.echo("\n".join(_lines(found)) if found else "no alarm")
+
+
+def _lines(alarms: list[dict[str, Any]]) -> Iterator[str]:
+    """A head and a line each, never cut: an id that is cut cannot be marked."""
+    rows = [_COLUMNS, *([str(alarm[name] if alarm[name] is not None else "") for name in _COLUMNS] for alarm in alarms)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
 
 
 @alarm_app.command("mark")

@@ -203,7 +203,8 @@ def judge(
     """
     observed = t_env.to_data_stream(observations(t_env, rules))
     return (
-        (observed.union(marks) if marks else observed)
+        # Rules may be none, and what they observe then comes of one place: marks must not go there as they are.
+        (observed.union(marks.rebalance()) if marks else observed)
         .key_by(observation_key, key_type=Types.STRING())
         .connect(changes.broadcast(CALENDAR_STATE))
         .process(lifecycle, rows.ALARM)
