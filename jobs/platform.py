@@ -202,10 +202,11 @@ def judge(
     `marks` are by marks_by, None where there are none, and `changes` as rows.MASTER_CHANGE.
     """
     observed = t_env.to_data_stream(observations(t_env, rules))
+    if marks is not None:
+        # Without a rule what is observed comes of one place, beside which Flink puts up no stream of several.
+        observed = observed.union(marks) if rules else marks
     return (
-        # Rules may be none, and what they observe then comes of one place: marks must not go there as they are.
-        (observed.union(marks.rebalance()) if marks else observed)
-        .key_by(observation_key, key_type=Types.STRING())
+        observed.key_by(observation_key, key_type=Types.STRING())
         .connect(changes.broadcast(CALENDAR_STATE))
         .process(lifecycle, rows.ALARM)
         .name("lifecycle")
