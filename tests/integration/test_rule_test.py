@@ -37,7 +37,7 @@ def test_every_case_passes_but_one_that_expects_something_else(tmp_path: Path) -
     assert "coldroom-logger/too_warm: expects too early" in result.stdout
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert "expected - 0 s cold-room-1 raised 9" in lines
-    assert "got + 10 s cold-room-1 raised 9" in lines
+    assert "got + 10 s cold-room-1 raised 9 critical" in lines
     assert any(line.endswith(" 1 failed in " + line.rpartition(" in ")[2]) for line in lines)
     assert result.stdout.count("FAILED") == 1
     assert result.stderr == ""
