@@ -10,7 +10,7 @@ flapping: {times: 3, within: 2 h}
 response: [close_valve]
 owner: irrigation
 */
--- At night the pipes are empty.
+-- At night the pipes are empty; whose site is not known has no night.
 SELECT device_id, event_time, customer_id, site_id, line_pressure AS `value`
 FROM tinovi_pm_io_5_sm_telemetry
-WHERE leak = 'true'
+WHERE leak = 'true' AND site_id IS NOT NULL
