@@ -10,6 +10,8 @@ import typer
 
 from cli.deployment import PROJECT, find_deployment
 from jobs.config import Config
+from udfs.cdc.change import RowChange
+from udfs.cdc.formats import read_changes
 from udfs.document import suggest
 from udfs.errors import SluiceError
 from udfs.masters import MasterSpec, compile_masters, read_masters
@@ -46,8 +48,13 @@ def put_row(config: Config, table: str, columns: dict[str, str], *, delete: bool
     spec = catalog.specs.get(table)
     if spec is None:
         raise SluiceError(f"no master table `{table}`{suggest(table, catalog.specs) or ''}")
+    missing = [name for name, column in spec.columns.items() if column.required and name not in columns]
+    if missing and not delete:
+        raise SluiceError(f"{table} needs {', '.join(missing)}: a row is put whole")
     record = json.dumps(_record(spec, columns, "delete" if delete else "update")).encode()
-    catalog.change(record)  # refuses here what the job would quarantine
+    for change in read_changes(record):
+        if isinstance(change, RowChange):
+            catalog.source_rows(change)  # refuses here what the job would quarantine
     kinesis: Any = boto3.client("kinesis", region_name=config.aws.region, endpoint_url=config.aws.endpoint or None)
     kinesis.put_record(StreamName=config.kinesis.masters, PartitionKey=table, Data=record)
 
@@ -57,16 +64,18 @@ def _record(spec: MasterSpec, columns: dict[str, str], operation: str) -> dict[s
         if name not in spec.columns:
             hint = suggest(name, spec.columns) or f"; it has {', '.join(spec.columns)}"
             raise SluiceError(f"{spec.master} has no column `{name}`{hint}")
+    source = spec.sources[0]  # the most trusted one
     now = datetime.now(UTC).isoformat()
     metadata = {
         "timestamp": now,
         "commit-timestamp": now,
         "record-type": "data",
         "operation": operation,
-        "schema-name": spec.source.schema,
-        "table-name": spec.source.table,
+        "schema-name": source.schema,
+        "table-name": source.table,
     }
-    return {"data": {spec.columns[name].source: value for name, value in columns.items()}, "metadata": metadata}
+    data = {place.source: value for name, value in columns.items() if (place := source.place(name))}
+    return {"data": data, "metadata": metadata}
 
 
 def _pair(text: str) -> tuple[str, str]:

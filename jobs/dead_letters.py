@@ -7,9 +7,9 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from jobs.ingest import EnvelopeError, Line, Record
+from udfs.cdc.change import CdcError
 from udfs.errors import REASONS, DecodeError
 from udfs.excerpt import Excerpt, hex_excerpt, text_excerpt
-from udfs.masters import MasterError
 from udfs.message import Envelope, Message
 from udfs.product import payload_bytes
 
@@ -59,7 +59,7 @@ class DeadLetter(NamedTuple):
 
 def dead_letter(stream: str, record: Record, line: Line, envelope: Envelope | None, error: Exception) -> DeadLetter:
     """The dead letter of `line`, which `error` refused; one more attempt where `envelope` is a replay."""
-    refusal = error if isinstance(error, (DecodeError, EnvelopeError, MasterError)) else None
+    refusal = error if isinstance(error, (DecodeError, EnvelopeError, CdcError)) else None
     return _attempt(stream, record, line, envelope)._replace(
         reason=refusal.reason if refusal else INTERNAL_ERROR,
         message=refusal.message if refusal else f"{type(error).__name__}: {error}",

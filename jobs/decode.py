@@ -16,7 +16,7 @@ from pyflink.datastream.state import MapStateDescriptor
 from jobs import rows
 from jobs.config import Aurora
 from jobs.dead_letters import DEVICE_STREAM, OPEN, DeadLetter, dead_letter, resolved_letter
-from jobs.enrich import UNREGISTERED, Limits, MasterData, read_master_data
+from jobs.enrich import MASTERS, UNREGISTERED, Limits, MasterData, read_earlier_versions, read_master_data
 from jobs.ingest import EnvelopeError, Line, Record, split_record
 from jobs.replay import read_line
 from udfs.catalog import Catalog, compile_catalog
@@ -49,8 +49,12 @@ class Decode(BroadcastProcessFunction):  # type: ignore[misc]
     def open(self, runtime_context: RuntimeContext) -> None:
         self._catalog = compile_catalog(self._specs)
         self._master_data = MasterData(self._default_limits)
-        for change in read_master_data(self._aurora, compile_masters(self._masters).keys):
+        keys = compile_masters(self._masters).keys
+        tables = {master: keys[master] for master in MASTERS}
+        for change in read_master_data(self._aurora, self._aurora.read_host, tables):
             self._master_data.apply(change)
+        for version in read_earlier_versions(self._aurora):
+            self._master_data.remember(version)
         self._restored = False
         metrics = runtime_context.get_metrics_group()
         self._received, self._decoded = metrics.counter("received"), metrics.counter("decoded")
@@ -69,7 +73,7 @@ class Decode(BroadcastProcessFunction):  # type: ignore[misc]
         if not self._restored:
             self._restore(ctx)
         change = MasterChange(*value)
-        if self._master_data.apply(change):
+        if change.master in MASTERS and self._master_data.apply(change):
             ctx.get_broadcast_state(MASTER_STATE).put(f"{change.master}|{change.key}", change)
         return iter(())
 
@@ -145,7 +149,7 @@ def _envelope_row(record: Record, line: Line, product: str, envelope: Envelope |
 
 
 def _message_row(message: Message, master_data: MasterData) -> Row:
-    known = master_data.enrichment(message.product, message.device_id)
+    known = master_data.enrichment(message.product, message.device_id, message.event_time)
     return Row(
         message.message_id,
         message.domain,

@@ -4,19 +4,29 @@ Master data lives in a plain dict in front of Flink's broadcast state: reading b
 measured 15 times slower. Changes come in any order and more than once; the newest version of a row wins.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from bisect import insort
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
+import msgspec
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from jobs.config import Aurora
-from udfs.masters import MasterChange
+from udfs.masters import RECORDS_PER_MILLISECOND, MasterChange
 
 Limits = Mapping[str, float]
 UNREGISTERED = "unregistered_device"
 """Warning in `quality` of a message whose device is not in the master data: stored, without customer and site."""
+
+MASTERS: Final = ("device", "site", "limit_override")
+"""The master tables that messages are enriched from."""
+
+TIMED: Final = ("device", "site")
+"""The master tables of which enrichment knows earlier versions."""
+
+_ROWS_AT_ONCE: Final = 10_000
 
 
 class Enrichment(NamedTuple):
@@ -30,13 +40,16 @@ class Enrichment(NamedTuple):
 
 
 class MasterData:
-    """The newest version of every master row, and the enrichment of each device made from them."""
+    """Every master row in its newest version, and of devices and sites the earlier ones: a reading belongs to the
+    customer who had the device when it was taken."""
 
     def __init__(self, default_limits: Mapping[str, Limits]) -> None:
         self._default_limits = default_limits
         self._rows: dict[tuple[str, str], MasterChange] = {}
+        self._earlier: dict[tuple[str, str], list[MasterChange]] = {}
         self._overrides: dict[tuple[str, str], dict[str, float]] | None = None
-        self._enrichments: dict[tuple[str, str], Enrichment] = {}
+        self._enrichments: dict[str, dict[str, tuple[int, Enrichment]]] = {}
+        """Device → product → since when it holds, in epoch ms, and the enrichment."""
 
     def apply(self, change: MasterChange) -> bool:
         """Take a change over unless a newer version of its row is known; True if it was taken."""
@@ -44,24 +57,42 @@ class MasterData:
         known = self._rows.get(key)
         if known is not None and known.version > change.version:
             return False
+        if known is not None and known.columns != change.columns:
+            self.remember(known)
         self._rows[key] = change
-        if change.master == "limit_override":
+        if change.master == "device":
+            self._enrichments.pop(change.key, None)
+        elif change.master in ("site", "limit_override"):
             self._overrides = None
-        self._enrichments.clear()
+            self._enrichments.clear()
         return True
 
-    def enrichment(self, product: str, device_id: str) -> Enrichment:
-        found = self._enrichments.get((product, device_id))
-        if found is None:
-            found = self._enrich(product, device_id)
-            if found.registered:  # ids that nobody registered are without bound
-                self._enrichments[product, device_id] = found
-        return found
+    def remember(self, version: MasterChange) -> None:
+        """Keep a version that a row had before the newest one."""
+        if version.master in TIMED:
+            insort(self._earlier.setdefault((version.master, version.key), []), version, key=_version)
 
-    def _enrich(self, product: str, device_id: str) -> Enrichment:
-        device = self._columns("device", device_id)
+    def enrichment(self, product: str, device_id: str, event_time: int) -> Enrichment:
+        """What holds for a reading of this time, in epoch ms; the limits are those of now."""
+        found = self._enrichments.get(device_id, {}).get(product)
+        if found is None:
+            found = self._since(device_id), self._enrich(product, device_id, None)
+            if found[1].registered:  # ids that nobody registered are without bound
+                self._enrichments.setdefault(device_id, {})[product] = found
+        since, newest = found
+        return newest if event_time >= since else self._enrich(product, device_id, event_time)
+
+    def _since(self, device_id: str) -> int:
+        """From when on the newest versions of the device and its site both hold; 0 where they have no earlier ones."""
+        device = self._columns("device", device_id, None)
+        keys = ("device", device_id), ("site", device.get("site_id", "") if device else "")
+        timed = (self._rows[key] for key in keys if key in self._rows and key in self._earlier)
+        return max((_valid_from(row) for row in timed), default=0)
+
+    def _enrich(self, product: str, device_id: str, at: int | None) -> Enrichment:
+        device = self._columns("device", device_id, at)
         site_id = device.get("site_id") if device else None
-        site = self._columns("site", site_id)
+        site = self._columns("site", site_id, at)
         customer_id = site.get("customer_id") if site else None
         firmware = device.get("firmware") if device else None
         limits = self._limits(product, customer_id, device_id)
@@ -76,9 +107,14 @@ class MasterData:
             limits.update(self._overrides.get((scope, scope_id), {}))
         return limits
 
-    def _columns(self, master: str, key: str | None) -> dict[str, str] | None:
+    def _columns(self, master: str, key: str | None, at: int | None) -> dict[str, str] | None:
+        """The row's columns at epoch ms `at`, now where None; what was before the first version is not known."""
         row = self._rows.get((master, key)) if key else None
-        return None if row is None or row.deleted else row.columns
+        if row is None or at is None or _valid_from(row) <= at:
+            return None if row is None or row.deleted else row.columns
+        earlier = self._earlier.get((master, row.key), [row])
+        then = next((version for version in reversed(earlier) if _valid_from(version) <= at), earlier[0])
+        return None if then.deleted else then.columns
 
     def _collect_overrides(self) -> dict[tuple[str, str], dict[str, float]]:
         overrides: dict[tuple[str, str], dict[str, float]] = {}
@@ -90,13 +126,35 @@ class MasterData:
         return overrides
 
 
-def read_master_data(aurora: Aurora, masters: Mapping[str, str]) -> Iterable[MasterChange]:
-    """All master rows in Aurora, by the read endpoint, in one snapshot; `masters` maps each table to its key column."""
-    with psycopg.connect(aurora.conninfo(aurora.read_host), row_factory=dict_row) as connection:
+def read_master_data(aurora: Aurora, host: str, masters: Mapping[str, str]) -> Iterator[MasterChange]:
+    """All rows of `masters`, each table with its key column, by Aurora's endpoint `host`, in one snapshot."""
+    with psycopg.connect(aurora.conninfo(host), row_factory=dict_row) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         for master, key in masters.items():
-            for row in connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(master))):
-                version, deleted = row.pop("version"), row.pop("deleted")
-                columns = {name: str(value) for name, value in row.items() if value is not None}
-                yield MasterChange(master, columns[key], columns, version, deleted)
+            with connection.cursor(master) as cursor:  # of the server: they may be millions
+                cursor.itersize = _ROWS_AT_ONCE
+                for row in cursor.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(master))):
+                    version, deleted = row.pop("version"), row.pop("deleted")
+                    columns = {name: str(value) for name, value in row.items() if value is not None}
+                    yield MasterChange(master, columns[key], columns, version, deleted)
+
+
+def read_earlier_versions(aurora: Aurora) -> Iterator[MasterChange]:
+    """Every version of the devices and sites that have had several, by the read endpoint."""
+    query = (
+        "SELECT master, row_key, columns, version, deleted FROM master_history JOIN (SELECT master, row_key "
+        "FROM master_history WHERE master = ANY(%s) GROUP BY 1, 2 HAVING count(*) > 1) AS several "
+        "USING (master, row_key)"
+    )
+    with psycopg.connect(aurora.conninfo(aurora.read_host)) as connection:
+        for master, key, columns, version, deleted in connection.execute(query, [list(TIMED)]):
+            yield MasterChange(master, key, msgspec.json.decode(columns, type=dict[str, str]), version, deleted)
+
+
+def _version(change: MasterChange) -> int:
+    return change.version
+
+
+def _valid_from(change: MasterChange) -> int:
+    return change.version // RECORDS_PER_MILLISECOND

@@ -2,7 +2,7 @@
 
 device_data ─► Decode (ingest, decode, enrich) ─► messages ─► typed views ─► rules ─► Lifecycle ─► alarms
                  ▲ broadcast      └► dead letters     └──────────────┬────────────────────────────────┘
-master_cdc ─► NormaliseMaster ─► master_changes ─────────────────────┴─► sql/sinks, sql/aggregates
+master_cdc ─► UnifyMaster ─► master_changes ─────────────────────────┴─► sql/sinks, sql/aggregates
 """
 
 import gc
@@ -104,7 +104,7 @@ def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> No
     values = config.placeholders()
     for statement in _statements(project, values, "catalogs", "sources"):
         t_env.execute_sql(statement.text)
-    changes = _master_changes(t_env, project)
+    changes = _master_changes(t_env, config, project)
     decoded = _decoded(t_env, config, project, changes)
     _dead_letters(t_env, changes, decoded)
     for statement in _statements(project, values, "views"):
@@ -176,7 +176,7 @@ def publish_alarms(
     """The views `alarms` (every change of state of every alarm) and `notifications`."""
     keys = compile_masters(project.masters).keys
     tables = {master: keys[master] for master in CALENDAR_MASTERS}
-    lifecycle = Lifecycle(_by_name(rules), partial(read_master_data, config.aurora, tables))
+    lifecycle = Lifecycle(_by_name(rules), partial(read_master_data, config.aurora, config.aurora.read_host, tables))
     marks, changes = _not_waited_for(marks_by(t_env, _MARKS)), _not_waited_for(changes)
     prompt = [compiled for compiled in rules if not compiled.is_delayed]
     alarms = told_in_time = judge(t_env, prompt, lifecycle, marks, changes).uid("lifecycle")
@@ -261,14 +261,18 @@ def _records(t_env: StreamTableEnvironment, stream: str) -> DataStream:
     return t_env.to_data_stream(t_env.sql_query(_RECORD.format(stream=stream)))
 
 
-def _master_changes(t_env: StreamTableEnvironment, project: Project) -> DataStream:
+def _master_changes(t_env: StreamTableEnvironment, config: Config, project: Project) -> DataStream:
+    # All of it in one place: what is one thing, and what refers to what, is judged over all sources.
     changes = (
         _records(t_env, "master_cdc")
-        .process(master.NormaliseMaster(project.masters), rows.MASTER_CHANGE)
+        .global_()
+        .process(master.UnifyMaster(project.masters, config.aurora), rows.MASTER_CHANGE)
         .uid("master")
-        .name("master: normalise")
+        .name("master: unify")
     )
     t_env.create_temporary_view("master_changes", changes)
+    for view, tag in master.SIDE_TABLES.items():
+        t_env.create_temporary_view(view, changes.get_side_output(tag))
     return changes
 
 

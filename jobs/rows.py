@@ -72,6 +72,30 @@ MASTER_CHANGE: Final = _row(
     version=Types.LONG(),
     deleted=Types.BOOLEAN(),
 )
+MASTER_SOURCE_ROW: Final = _row(
+    source=_TEXT,
+    row_key=_TEXT,
+    master=_TEXT,
+    position=_TEXT,
+    version=Types.LONG(),
+    columns=_TEXT,
+)
+MASTER_QUARANTINE: Final = _row(
+    source=_TEXT,
+    row_key=_TEXT,
+    reason=_TEXT,
+    field=_TEXT,
+    message=_TEXT,
+    version=Types.LONG(),
+)
+MASTER_VERSION: Final = _row(
+    master=_TEXT,
+    row_key=_TEXT,
+    version=Types.LONG(),
+    valid_from=_MILLISECONDS,
+    deleted=Types.BOOLEAN(),
+    columns=_TEXT,
+)
 OBSERVATION: Final = _row(
     rule=_TEXT,
     device_id=_TEXT,

@@ -169,6 +169,8 @@ def enter(ledger: Ledger, change: RowChange) -> None:
 def _unified(column: str, cell: Cell) -> str:
     if column == "value":
         return repr(float(cell or 0))
+    if column == "installed_at":
+        return str(cell).replace("T", " ").rstrip("Z")
     return str(cell).lower() if column == "product" else str(cell)
 
 

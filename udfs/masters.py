@@ -1,59 +1,81 @@
-"""Master data: how the rows of scattered databases become unified rows, by specs/masters/*.yaml.
+"""Master data: how the rows of scattered databases become rows of the unified tables, by specs/masters/*.yaml.
 
-Comes in: one CDC record in the JSON of AWS DMS. Leaves: one MasterChange, or None for what carries no row (control
-records, tables of DMS itself, tables that no mapping names).
+A mapping file states the columns of one unified table and the source tables that they come from. Comes in: a change of
+a source row, from whatever capture format. Leaves: the same row in unified names and one way of writing each value.
 """
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
-from udfs.errors import SluiceError, SpecError
+from udfs.cdc.change import CdcError, Row, RowChange
+from udfs.document import suggest
+from udfs.errors import SpecError
+from udfs.normalise import FAULTS, NORMALISERS, phone
 
 RECORDS_PER_MILLISECOND: Final = 1_000_000
-"""Versions order the rows of one commit by their place in the transaction: version = ms * this + place."""
+"""A unified version = commit time in epoch ms * this + the change's place among those of its millisecond."""
 
-_FIRST_MS: Final = 0
-_LAST_MS: Final = 4_102_444_800_000  # the year 2100: anything outside is a broken clock or a broken record
-
-
-class MasterError(SluiceError):
-    """A CDC record that cannot be applied; `reason` is its dead-letter code."""
-
-    def __init__(self, reason: str, message: str, *, field: str = "") -> None:
-        self.reason, self.message, self.field = reason, message, field
-        super().__init__(message)
+_PLACES: Final = 1 << 20
+"""The low bits of a position: the change's place in its transaction, or what is nearest to it."""
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The table of a source database, as DMS names it."""
+class ColumnSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A unified column: how its text is normalised and what must hold of it."""
 
-    schema: str
-    table: str
-
-
-class ColumnMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a unified column comes from and how its text is normalised."""
-
-    source: str = msgspec.field(name="from")
-    type: Literal["text", "number", "time"] = "text"
+    type: Literal["text", "number", "time", "phone", "country", "time_zone"] = "text"
     case: Literal["as_is", "upper", "lower"] = "as_is"
     one_of: tuple[str, ...] = ()
     matches: str = ""
     """A regular expression for the whole text."""
+    region: str = ""
+    """Of a phone: the column of type country that says where a number without `+` is."""
+    references: str = ""
+    """The unified table that must have a row of this key."""
+    required: bool = False
+    agree: bool = False
+    """Whether all sources of a row must say the same."""
+
+
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a source keeps a unified column; `prefix` parts its keys from the same keys of another source."""
+
+    source: str = msgspec.field(name="from")
+    prefix: str = ""
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of a source database, or a collection; `columns`: unified column → the source's own."""
+
+    schema: str
+    table: str
+    columns: dict[str, Place | str]
+
+    @property
+    def name(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+    def place(self, column: str) -> Place | None:
+        found = self.columns.get(column)
+        return Place(found) if isinstance(found, str) else found
 
 
 class MasterSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One mapping file: a source table and the unified master table that its rows become."""
+    """One mapping file: a unified table and its sources, the most trusted first."""
 
     master: str
-    source: Source
     key: str
-    columns: dict[str, ColumnMapping]
+    columns: dict[str, ColumnSpec]
+    sources: tuple[Source, ...]
+    match: tuple[str, ...] = ()
+    """Columns in which rows of the same thing agree across sources; empty: the key."""
+
+    def rank(self, source: str) -> int:
+        return next(rank for rank, each in enumerate(self.sources) if each.name == source)
 
 
 class MasterChange(msgspec.Struct, frozen=True):
@@ -66,25 +88,49 @@ class MasterChange(msgspec.Struct, frozen=True):
     deleted: bool
 
 
+class SourceRow(msgspec.Struct, frozen=True):
+    """The newest state of one source's row in unified names; `columns` is None where the source has deleted it."""
+
+    master: str
+    source: str
+    key: str
+    position: int
+    version: int
+    columns: dict[str, str] | None
+
+
 class MasterCatalog:
-    """All mappings, by the source table that a CDC record names."""
+    """All mappings, by the source table that a change names."""
 
     def __init__(self, specs: list[MasterSpec]) -> None:
         self.specs = {spec.master: spec for spec in specs}
         self.keys = {spec.master: spec.key for spec in specs}
         """Each unified table and its key column."""
-        self._by_source = {(spec.source.schema, spec.source.table): spec for spec in specs}
+        self.sources = {(source.schema, source.table): (spec, source) for spec in specs for source in spec.sources}
 
-    def change(self, record: bytes) -> MasterChange | None:
-        """The unified change in a DMS record; raises MasterError with `bad_cdc` or `bad_value`."""
-        document = _parse(record)
-        metadata = document["metadata"]
-        spec = self._by_source.get((str(metadata.get("schema-name")), str(metadata.get("table-name"))))
-        if spec is None or metadata.get("record-type") != "data":
-            return None
-        deleted = metadata.get("operation") == "delete"
-        columns = _columns(spec, document.get("data"), only_key=deleted)
-        return MasterChange(spec.master, columns[spec.key], columns, _version(metadata), deleted)
+    def source_rows(self, change: RowChange) -> list[SourceRow]:
+        """The source rows that a change leaves: one, or two where the row's key has changed, the old one deleted.
+
+        None for a table that no mapping names. Raises CdcError with `bad_cdc` or `bad_value`.
+        """
+        found = self.sources.get((change.schema, change.table))
+        if found is None:
+            return []
+        spec, source = found
+        place = min(change.position % _PLACES, RECORDS_PER_MILLISECOND - 1)
+        version = change.committed_at * RECORDS_PER_MILLISECOND + place
+
+        def row(key: str, columns: dict[str, str] | None) -> SourceRow:
+            return SourceRow(spec.master, source.name, key, change.position, version, columns)
+
+        old = _key(spec, source, change.before)
+        if change.after is None:
+            if old is None:
+                raise _no_key(spec, source)
+            return [row(old, None)]
+        columns = _columns(spec, source, change.after)
+        moved = [row(old, None)] if old is not None and old != columns[spec.key] else []
+        return [*moved, row(columns[spec.key], columns)]
 
 
 def read_masters(directory: Path) -> dict[str, str]:
@@ -94,102 +140,102 @@ def read_masters(directory: Path) -> dict[str, str]:
 
 def compile_masters(texts: Mapping[str, str]) -> MasterCatalog:
     """The catalog of these mapping files; raises SpecError for the first fault."""
-    specs: dict[Source, MasterSpec] = {}
+    specs: dict[str, MasterSpec] = {}
+    sources: dict[str, str] = {}
     for file, text in texts.items():
-        spec = _compile(file, text)
-        if spec.source in specs:
-            other = specs[spec.source].master
-            message = f"{spec.source.schema}.{spec.source.table} is already the source of `{other}`"
-            raise SpecError(message, file=file, path="source")
-        specs[spec.source] = spec
+        spec = _decode(file, text)
+        if spec.master in specs:
+            raise SpecError(f"`{spec.master}` has a mapping file already", file=file, path="master")
+        for source in spec.sources:
+            if source.name in sources:
+                message = f"{source.name} is already a source of `{sources[source.name]}`"
+                raise SpecError(message, file=file, path="sources")
+            sources[source.name] = spec.master
+        specs[spec.master] = spec
+    for file, spec in zip(texts, specs.values(), strict=True):
+        _check(file, spec, specs)
     return MasterCatalog(list(specs.values()))
 
 
-def _compile(file: str, text: str) -> MasterSpec:
+def _decode(file: str, text: str) -> MasterSpec:
     try:
-        spec = msgspec.yaml.decode(text, type=MasterSpec)
+        return msgspec.yaml.decode(text, type=MasterSpec)
     except msgspec.DecodeError as error:
         raise SpecError(str(error), file=file) from error
-    if spec.key not in spec.columns:
-        raise SpecError(f"key `{spec.key}` is none of the columns {', '.join(spec.columns)}", file=file, path="key")
-    return spec
 
 
-def _parse(record: bytes) -> dict[str, Any]:
-    try:
-        document = msgspec.json.decode(record, type=dict[str, dict[str, Any]])
-    except msgspec.DecodeError as error:
-        raise MasterError("bad_cdc", f"not a DMS record: {error}") from error
-    except UnicodeDecodeError as error:
-        raise MasterError("bad_cdc", f"not UTF-8 text: {error}") from error
-    except RecursionError as error:
-        raise MasterError("bad_cdc", "not a DMS record: lists or objects stand too deep in one another") from error
-    if "metadata" not in document:
-        raise MasterError("bad_cdc", "a DMS record without `metadata`", field="metadata")
-    return document
+def _check(file: str, spec: MasterSpec, specs: Mapping[str, MasterSpec]) -> None:
+    def known(name: str, path: str) -> None:
+        if name not in spec.columns:
+            hint = suggest(name, spec.columns) or f"; it has {', '.join(spec.columns)}"
+            raise SpecError(f"no column `{name}`{hint}", file=file, path=path)
+
+    known(spec.key, "key")
+    for name in spec.match:
+        known(name, "match")
+    if not spec.sources:
+        raise SpecError("at least one source is needed", file=file, path="sources")
+    for source in spec.sources:
+        for name in source.columns:
+            known(name, f"sources.{source.name}.columns")
+        if spec.key not in source.columns:
+            raise SpecError(f"the key `{spec.key}` is not mapped", file=file, path=f"sources.{source.name}.columns")
+    for name, column in spec.columns.items():
+        if column.references and column.references not in specs:
+            hint = suggest(column.references, specs) or ""
+            raise SpecError(f"no table `{column.references}`{hint}", file=file, path=f"columns.{name}.references")
+        if column.region:
+            known(column.region, f"columns.{name}.region")
 
 
-def _columns(spec: MasterSpec, data: dict[str, Any] | None, *, only_key: bool) -> dict[str, str]:
-    if data is None:
-        raise MasterError("bad_cdc", "a data record without `data`", field="data")
-    wanted = {spec.key: spec.columns[spec.key]} if only_key else spec.columns
-    columns = {
-        name: _value(mapping, data[mapping.source])
-        for name, mapping in wanted.items()
-        if data.get(mapping.source) is not None  # DMS leaves null columns out
-    }
-    if not columns.get(spec.key):
-        key = spec.columns[spec.key].source
-        raise MasterError("bad_cdc", f"the key column `{key}` is absent or empty", field=f"data.{key}")
+def _key(spec: MasterSpec, source: Source, row: Row | None) -> str | None:
+    place = source.place(spec.key)
+    raw = None if row is None or place is None else row.get(place.source)
+    return None if raw is None or place is None else _value(spec.columns[spec.key], place, raw, None)
+
+
+def _columns(spec: MasterSpec, source: Source, row: Row) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    # Phones last: they need the country.
+    for name in sorted(source.columns, key=lambda name: spec.columns[name].type == "phone"):
+        column, place = spec.columns[name], source.place(name)
+        raw = row.get(place.source) if place else None
+        if place is None or raw is None:
+            continue
+        value = _value(column, place, raw, columns.get(column.region))
+        if value is not None:
+            columns[name] = value
+    if spec.key not in columns:
+        raise _no_key(spec, source)
     return columns
 
 
-def _value(mapping: ColumnMapping, raw: Any) -> str:
-    field = f"data.{mapping.source}"
+def _no_key(spec: MasterSpec, source: Source) -> CdcError:
+    place = source.place(spec.key)
+    name = place.source if place else spec.key
+    return CdcError("bad_cdc", f"the key column `{name}` of {source.name} is absent or empty", field=name)
+
+
+def _value(column: ColumnSpec, place: Place, raw: Any, region: str | None) -> str | None:
+    """The unified text, None for one that is empty; raises CdcError."""
     if isinstance(raw, (dict, list)):
-        raise MasterError("bad_value", f"expected a plain value, got {type(raw).__name__}", field=field)
+        raise CdcError("bad_value", f"expected a plain value, got {type(raw).__name__}", field=place.source)
     # PostgreSQL text cannot hold NUL.
-    text = str(raw).strip().replace("\x00", "")
-    if mapping.case != "as_is":
-        text = text.lower() if mapping.case == "lower" else text.upper()
-    if mapping.one_of and text not in mapping.one_of:
-        raise MasterError("bad_value", f"expected one of {', '.join(mapping.one_of)}, got `{text}`", field=field)
-    if mapping.matches and not re.fullmatch(mapping.matches, text):
-        raise MasterError("bad_value", f"expected a text like {mapping.matches}, got `{text}`", field=field)
-    if mapping.type == "number":
-        return _number(text, field)
-    return _time(text, field) if mapping.type == "time" else text
-
-
-def _time(text: str, field: str) -> str:
-    """As `2026-11-24 08:00:00` in UTC, which SQL reads too."""
+    text = str(raw).replace("\x00", "").strip()
+    if not text:
+        return None
+    if column.case != "as_is":
+        text = text.lower() if column.case == "lower" else text.upper()
+    if column.one_of and text not in column.one_of:
+        expected = f"one of {', '.join(column.one_of)}"
+        raise CdcError("bad_value", f"expected {expected}, got `{text}`", field=place.source)
+    if column.matches and not re.fullmatch(column.matches, text):
+        raise CdcError("bad_value", f"expected a text like {column.matches}, got `{text}`", field=place.source)
+    normalise: Callable[[str], str]
+    expected, normalise = "a phone number, with + and its country's code", partial(phone, region=region)
+    if column.type != "phone":
+        expected, normalise = NORMALISERS[column.type]
     try:
-        moment = datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise MasterError("bad_value", f"expected a time in ISO 8601, got `{text}`", field=field) from error
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _number(text: str, field: str) -> str:
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise MasterError("bad_value", f"expected a number, got `{text}`", field=field) from error
-    if number != number or number in (float("inf"), float("-inf")):
-        raise MasterError("bad_value", f"expected a finite number, got `{text}`", field=field)
-    return repr(number)
-
-
-def _version(metadata: dict[str, Any]) -> int:
-    """The source's commit time where DMS gives it, else the time it built the record (rows of the full load)."""
-    text = metadata.get("commit-timestamp") or metadata.get("timestamp")
-    try:
-        moment = datetime.fromisoformat(str(text))
-        place = int(metadata.get("transaction-record-id") or 0)
-    except (ValueError, TypeError) as error:
-        raise MasterError("bad_cdc", f"no usable position: {error}", field="metadata") from error
-    milliseconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    if not _FIRST_MS <= milliseconds < _LAST_MS:
-        raise MasterError("bad_cdc", f"commit time {text} is outside 1970..2100", field="metadata.commit-timestamp")
-    return milliseconds * RECORDS_PER_MILLISECOND + min(max(place, 0), RECORDS_PER_MILLISECOND - 1)
+        return place.prefix + normalise(text)
+    except FAULTS as error:
+        raise CdcError("bad_value", f"expected {expected}, got `{text}`", field=place.source) from error

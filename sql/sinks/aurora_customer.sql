@@ -1,8 +1,10 @@
--- Aurora: unified master data. The newest version of a key wins here and, across restarts, by the table's trigger.
+-- Aurora: unified master data, in the order in which the job unifies it; across restarts the table's trigger keeps the newest version.
 CREATE TEMPORARY TABLE aurora_customer (
   customer_id STRING,
   name STRING,
   country STRING,
+  phone STRING,
+  vat_id STRING,
   version BIGINT,
   deleted BOOLEAN,
   PRIMARY KEY (customer_id) NOT ENFORCED
@@ -20,7 +22,9 @@ SELECT
   columns['customer_id'],
   columns['name'],
   columns['country'],
+  columns['phone'],
+  columns['vat_id'],
   version,
   deleted
-FROM newest_master_changes
+FROM master_changes
 WHERE master = 'customer';

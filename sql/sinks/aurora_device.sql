@@ -1,4 +1,4 @@
--- Aurora: unified master data. The newest version of a key wins here and, across restarts, by the table's trigger.
+-- Aurora: unified master data, in the order in which the job unifies it; across restarts the table's trigger keeps the newest version.
 CREATE TEMPORARY TABLE aurora_device (
   device_id STRING,
   product STRING,
@@ -26,5 +26,5 @@ SELECT
   columns['installed_at'],
   version,
   deleted
-FROM newest_master_changes
+FROM master_changes
 WHERE master = 'device';

@@ -1,4 +1,4 @@
--- Aurora: unified master data. The newest version of a key wins here and, across restarts, by the table's trigger.
+-- Aurora: unified master data, in the order in which the job unifies it; across restarts the table's trigger keeps the newest version.
 CREATE TEMPORARY TABLE aurora_silence (
   `silence_id` STRING,
   `scope` STRING,
@@ -32,5 +32,5 @@ SELECT
   columns['created_by'],
   version,
   deleted
-FROM newest_master_changes
+FROM master_changes
 WHERE master = 'silence';

@@ -5,9 +5,9 @@ import pytest
 
 from jobs.dead_letters import caret_of, dead_letter, resolved_letter
 from jobs.ingest import EnvelopeError, Line, Record
+from udfs.cdc.change import CdcError
 from udfs.errors import DecodeError
 from udfs.excerpt import hex_excerpt, text_excerpt
-from udfs.masters import MasterError
 from udfs.message import Envelope, Message, Replay
 
 RECORD = Record(b"", arrived_at=1_700_000_000_000, shard_id="shardId-0", sequence_number="495")
@@ -90,7 +90,7 @@ def test_an_envelope_error_shows_the_line_itself() -> None:
 
 
 def test_a_master_error_keeps_its_own_reason() -> None:
-    letter = dead_letter("master-cdc", RECORD, LINE, None, MasterError("bad_cdc", "no row", field="data.id"))
+    letter = dead_letter("master-cdc", RECORD, LINE, None, CdcError("bad_cdc", "no row", field="data.id"))
     assert (letter.stream, letter.reason, letter.message, letter.field) == (
         "master-cdc",
         "bad_cdc",

@@ -8,7 +8,10 @@ import pytest
 from local.fleet import Fleet
 from local.ledger import Ledger
 from local.master_data import Replication, changes, enter, full_load, noise
+from udfs.cdc.change import TableChange
+from udfs.cdc.formats import read_changes
 from udfs.masters import MasterCatalog, MasterChange, compile_masters, read_masters
+from udfs.unify import Unifier
 
 LOADED = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 CHANGED = datetime(2026, 11, 23, 8, 1, tzinfo=UTC)
@@ -57,7 +60,8 @@ def test_update_carries_what_it_replaced(records: list[bytes]) -> None:
 def test_control_records_carry_no_row(records: list[bytes], masters: MasterCatalog) -> None:
     control = [r for r in records if json.loads(r)["metadata"]["record-type"] == "control"]
     assert len(control) == 5
-    assert [masters.change(record) for record in control] == [None] * 5
+    changes = [change for record in control for change in read_changes(record)]
+    assert all(isinstance(change, TableChange) for change in changes)
 
 
 def test_ledger_expects_what_the_mappings_make_of_the_records(
@@ -66,18 +70,14 @@ def test_ledger_expects_what_the_mappings_make_of_the_records(
     ledger = Ledger()
     for row in [*full_load(fleet), *(row for transaction in changes(fleet) for row in transaction)]:
         enter(ledger, row)
-    newest: dict[tuple[str, str], MasterChange] = {}
-    for record in records:
-        change = masters.change(record)
-        if change is not None:
-            assert (change.master, change.key) not in newest or newest[
-                change.master, change.key
-            ].version <= change.version
-            newest[change.master, change.key] = change
+    unifier = Unifier(masters)
     rows: dict[str, dict[str, dict[str, str]]] = {}
-    for change in newest.values():
-        if not change.deleted:
-            rows.setdefault(change.master, {})[change.key] = change.columns
+    for change in (change for record in records for change in read_changes(record)):
+        for outcome in unifier.apply(change):
+            if isinstance(outcome, MasterChange) and outcome.deleted:
+                del rows[outcome.master][outcome.key]
+            elif isinstance(outcome, MasterChange):
+                rows.setdefault(outcome.master, {})[outcome.key] = outcome.columns
     assert rows == ledger.master_rows
     assert "spare-02" not in rows["device"]
     assert rows["device"]["spare-01"]["site_id"] == "site-07"
