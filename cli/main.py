@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from cli.aggregate import aggregate_app
 from cli.alarm import alarm_app
 from cli.dlq import dlq_app
 from cli.master import master_app
 from cli.package import package
+from cli.quality import quality
 from cli.rule import rule_app
 from cli.rule_docs import docs
 from cli.rule_tune import tune
@@ -37,6 +39,7 @@ def settings(
 app.command()(run)
 app.command()(decode)
 app.command()(package)
+app.command()(quality)
 rule_app.command()(docs)
 rule_app.command()(tune)
 spec_app.command()(new)
@@ -45,6 +48,7 @@ spec_app.command()(lock)
 spec_app.command()(diff)
 app.add_typer(spec_app, name="spec")
 app.add_typer(rule_app, name="rule")
+app.add_typer(aggregate_app, name="aggregate")
 app.add_typer(alarm_app, name="alarm")
 app.add_typer(master_app, name="master")
 app.add_typer(dlq_app, name="dlq")

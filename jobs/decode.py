@@ -30,6 +30,7 @@ UNKNOWN: Final = "unknown"
 
 OPERATOR: Final = "ingest, decode, enrich"
 _SITE_ID: Final = rows.MESSAGE.get_field_names().index("site_id")
+_QUALITY: Final = rows.MESSAGE.get_field_names().index("quality")
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Decode(BroadcastProcessFunction):  # type: ignore[misc]
         metrics = runtime_context.get_metrics_group()
         self._received, self._decoded = metrics.counter("received"), metrics.counter("decoded")
         self._dead, self._enriched = metrics.counter("dead"), metrics.counter("enriched")
+        self._usable = metrics.counter("usable")
 
     def process_element(self, value: Row, ctx: BroadcastProcessFunction.ReadOnlyContext) -> Iterator[Any]:
         if not self._restored:
@@ -82,6 +84,7 @@ class Decode(BroadcastProcessFunction):  # type: ignore[misc]
         self._decoded.inc(len(messages))
         self._dead.inc(sum(letter.state == OPEN for letter in letters))
         self._enriched.inc(sum(message[_SITE_ID] is not None for message in messages))
+        self._usable.inc(sum(is_usable(message) for message in messages))
 
     def _restore(self, ctx: Any) -> None:
         for _, change in ctx.get_broadcast_state(MASTER_STATE).items():
@@ -101,8 +104,9 @@ def decode_record(
         elif envelope is not None and envelope.replay:
             letters.append(resolved_letter(DEVICE_STREAM, record, original, envelope, decoded))
         product = envelope.product if envelope and envelope.product in catalog.products else UNKNOWN
-        envelopes.append(_envelope_row(record, line, product, envelope, len(decoded)))
-        messages += [_message_row(message, master_data) for message in decoded]
+        found = [_message_row(message, master_data) for message in decoded]
+        envelopes.append(_envelope_row(record, line, product, envelope, found))
+        messages += found
     return envelopes, messages, letters
 
 
@@ -142,10 +146,18 @@ def _outcome(envelope: Envelope, catalog: Catalog) -> list[Message] | Exception:
         return error
 
 
-def _envelope_row(record: Record, line: Line, product: str, envelope: Envelope | None, num_messages: int) -> Row:
+def _envelope_row(record: Record, line: Line, product: str, envelope: Envelope | None, messages: list[Row]) -> Row:
     place = record.shard_id, record.sequence_number, line.number
     sender = (envelope.device, envelope.protocol, envelope.received_at) if envelope else (None, None, None)
-    return Row(*place, product, *sender, record.arrived_at, num_messages, line.data)
+    # A dead line counted as one message when it came first; a replay brings what is in it beyond that.
+    num_received = max(len(messages), 1) - (1 if envelope and envelope.replay else 0)
+    counts = num_received, sum(is_usable(message) for message in messages)
+    return Row(*place, product, *sender, record.arrived_at, len(messages), line.data, *counts)
+
+
+def is_usable(message: Row) -> bool:
+    """Whether a message has no warning of its contract and a site; a row of rows.MESSAGE."""
+    return not message[_QUALITY] and message[_SITE_ID] is not None
 
 
 def _message_row(message: Message, master_data: MasterData) -> Row:

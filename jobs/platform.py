@@ -111,7 +111,7 @@ def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> No
         t_env.execute_sql(statement.text)
     publish_messages(t_env, t_env.from_path("counted_messages"), project.catalog, config.job.watermark_delay)
     publish_alarms(t_env, runnable_rules(t_env, project, config.job.strict_rules), changes, config, project)
-    _write_in_batches(t_env)
+    _write_in_batches(t_env, config.documentdb.ttl_days)
     inserts = t_env.create_statement_set()
     write_stores(t_env, inserts, _statements(project, values, "sinks", "aggregates"))
     inserts.attach_as_datastream()
@@ -239,12 +239,14 @@ def _not_waited_for(stream: DataStream) -> DataStream:
     return stream.assign_timestamps_and_watermarks(idle)
 
 
-def _write_in_batches(t_env: StreamTableEnvironment) -> None:
-    """From here on aggregates write what changed once in a while instead of once a message.
+def _write_in_batches(t_env: StreamTableEnvironment, ttl_days: int) -> None:
+    """From here on aggregates write what changed once in a while instead of once a message, and what they remember
+    lives a day longer than what Hot holds.
 
     Not before the rules are planned: where a branch has no window, Flink puts the clock in place of its watermark.
     """
     settings = t_env.get_config()
+    settings.set("table.exec.state.ttl", f"{ttl_days + 1} d")
     settings.set("table.exec.mini-batch.enabled", "true")
     settings.set("table.exec.mini-batch.allow-latency", "2 s")
     settings.set("table.exec.mini-batch.size", "10000")
@@ -262,10 +264,8 @@ def _records(t_env: StreamTableEnvironment, stream: str) -> DataStream:
 
 
 def _master_changes(t_env: StreamTableEnvironment, config: Config, project: Project) -> DataStream:
-    # All of it in one place: what is one thing, and what refers to what, is judged over all sources.
     changes = (
-        _records(t_env, "master_cdc")
-        .global_()
+        _in_one_place(_records(t_env, "master_cdc"))
         .process(master.UnifyMaster(project.masters, config.aurora), rows.MASTER_CHANGE)
         .uid("master")
         .name("master: unify")
@@ -274,6 +274,11 @@ def _master_changes(t_env: StreamTableEnvironment, config: Config, project: Proj
     for view, tag in master.SIDE_TABLES.items():
         t_env.create_temporary_view(view, changes.get_side_output(tag))
     return changes
+
+
+def _in_one_place(stream: DataStream) -> DataStream:
+    """All of it to one subtask, in order: what is one thing, and what refers to what, is judged over all sources."""
+    return DataStream(getattr(stream._j_data_stream, "global")())  # PyFlink leaves it out, for its name is a keyword
 
 
 def _decoded(t_env: StreamTableEnvironment, config: Config, project: Project, changes: DataStream) -> DataStream:

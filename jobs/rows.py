@@ -24,6 +24,8 @@ ENVELOPE: Final = _row(
     arrived_at=_MILLISECONDS,
     num_messages=Types.INT(),
     envelope=_BYTES,
+    num_received=Types.INT(),
+    num_usable=Types.INT(),
 )
 MESSAGE: Final = _row(
     message_id=_TEXT,

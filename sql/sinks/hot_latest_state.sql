@@ -1,4 +1,5 @@
--- Hot: the newest message of each device by event time; an older message that comes late changes nothing.
+-- Hot: the newest message of each device by event time; an older message that comes late changes nothing. What comes
+-- later than `ttl.days` is none, for Flink has forgotten by then what was newer.
 CREATE TEMPORARY TABLE hot_latest_state (
   _id STRING,
   product STRING,
@@ -24,5 +25,6 @@ SELECT device_id, product, domain, event_time, received_at, message_id, measurem
 FROM (
   SELECT *, ROW_NUMBER() OVER (PARTITION BY device_id ORDER BY event_time DESC) AS newest
   FROM messages
+  WHERE event_time > received_at - INTERVAL '${documentdb.ttl.days}' DAY(3)
 )
 WHERE newest = 1;

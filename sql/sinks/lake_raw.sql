@@ -21,4 +21,5 @@ INSERT INTO lake.`${lake.database}`.`raw`
 SELECT shard_id, sequence_number, line, product, device_id, protocol,
        TO_TIMESTAMP_LTZ(received_at, 3), TO_TIMESTAMP_LTZ(arrived_at, 3), num_messages, envelope
 FROM decoded CROSS JOIN UNNEST(decoded.envelopes) AS e (
-  shard_id, sequence_number, line, product, device_id, protocol, received_at, arrived_at, num_messages, envelope);
+  shard_id, sequence_number, line, product, device_id, protocol, received_at, arrived_at, num_messages, envelope,
+  num_received, num_usable);

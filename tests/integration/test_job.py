@@ -184,7 +184,7 @@ def test_bad_master_data_is_quarantined(deployment: Deployment, stores: Stores) 
     deployment.commit(change("assets", "alarm_limits", override))
     query = "SELECT reason, field FROM dead_letters WHERE stream = 'master-cdc'"
     wait_until(lambda: stores.num_rows("dead_letters") > 0 and bool(stores.query(query, "dead_letters")), "quarantine")
-    assert stores.query(query, "dead_letters") == [{"reason": "bad_value", "field": "data.scope"}]
+    assert stores.query(query, "dead_letters") == [{"reason": "bad_value", "field": "scope"}]
     assert "L7" not in stores.master_rows("limit_override", "limit_id")
 
 

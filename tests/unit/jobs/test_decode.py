@@ -175,3 +175,21 @@ def test_each_line_becomes_messages_or_one_open_dead_letter(catalog, master_data
     assert len(envelopes) == sum(bool(line.strip()) for line in lines)
     assert sum(decoded) == len(messages)
     assert decoded.count(0) == sum(letter.state == "open" for letter in letters)
+
+
+def test_usable_is_what_has_a_site_and_no_warning(decode) -> None:
+    stranger = {**AM319, "device": "stranger"}
+    envelopes, _, _ = decode(AM319, stranger, {**COLDROOM, "device": AM319["device"]}, b"junk")
+    assert [(row["num_received"], row["num_messages"], row["num_usable"]) for row in envelopes] == [
+        (1, 1, 1),
+        (1, 1, 0),
+        (2, 2, 2),
+        (1, 0, 0),
+    ]
+
+
+def test_a_replayed_line_was_received_before(decode) -> None:
+    place = Replay(dead_letter_id="a" * 32, attempt=2, first_seen=NOW - 1000, reason="unknown_key")
+    replayed = [mark(msgspec.json.encode(line), place) for line in (AM319, {**COLDROOM, "device": AM319["device"]})]
+    envelopes, _, _ = decode(*replayed)
+    assert [(row["num_received"], row["num_usable"]) for row in envelopes] == [(0, 1), (1, 2)]
