@@ -22,8 +22,8 @@ $(JAR): pom.xml $(shell find java -name '*.java') | $(READY)
 	@mvn -q -B package >$(MAVEN_LOG) 2>&1 || { cat $(MAVEN_LOG) >&2; echo 'setup: Maven failed, see above and $(MAVEN_LOG)' >&2; exit 1; }
 	@touch $@
 
-run: setup ## stack, job, fleet and a live summary; RUN_SECONDS=90 stops by itself, RATE=200 is messages/s
-	@$(VENV)/sluice run $(if $(RUN_SECONDS),--run-seconds $(RUN_SECONDS)) $(if $(RATE),--rate $(RATE))
+run: setup ## stack, job, fleet and a live summary; RUN_SECONDS=90 stops by itself, RATE=200 is messages/s, RESTARTS=2 kills its workers twice
+	@$(VENV)/sluice run $(if $(RUN_SECONDS),--run-seconds $(RUN_SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(RESTARTS),--restarts $(RESTARTS))
 
 test: setup ## lint, unit, integration, in this order: what CI runs
 	@$(MAKE) --no-print-directory lint

@@ -22,6 +22,7 @@ def run(
     rate: Annotated[float, typer.Option(min=1, help="Messages a second.")] = DEFAULT_RATE,
     devices: Annotated[int, typer.Option(min=200, help="Devices, as many of each of the five products.")] = 200,
     seed: Annotated[int, typer.Option(help="One seed, one fleet and one run of it.")] = SEED,
+    restarts: Annotated[int, typer.Option(min=0, help="Kill the job's Python workers so often on the way.")] = 0,
     run_dir: Annotated[Path, typer.Option(help="Folder of the stack's state, logs and data.")] = Path(".run"),
 ) -> None:
     """Start the embedded stack, the job and a simulated fleet; print a live summary, at the end the final table.
@@ -30,7 +31,11 @@ def run(
     devices. Exits 0 only if `received = stored + dead + duplicates` holds in every store and exactly the injected
     episodes raised alarms.
     """
-    plan = RunPlan(PROJECT, PROJECT / "target" / "sluice.jar", run_dir.resolve(), rate, devices, seed, run_seconds)
+    plan = RunPlan(
+        PROJECT, PROJECT / "target" / "sluice.jar", run_dir.resolve(), rate, devices, seed, run_seconds, restarts
+    )
+    if restarts and run_seconds is None:
+        raise _refused("--restarts needs --run-seconds, over which they are spread")
     if not plan.jar.exists():
         raise _refused(f"{plan.jar} is missing: `make setup` builds it")
     try:

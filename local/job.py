@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
 
+import psutil
 import pyflink
 
 from local.process import POLL_SECONDS, Launch, Server, free_port, launch, stop
@@ -23,6 +24,7 @@ REFUSAL: Final = "sluice refuses to start."
 """How main.py begins its last words."""
 _FAULT: Final = re.compile(r"\bERROR\b|Caused by|Exception: ")
 _JAVA: Final = ("org.apache.flink.", "\tat ", "\t...", "Caused by", "Exception", "java.lang.")
+_WORKER: Final = "pyflink.fn_execution.beam.beam_boot"
 _FAULT_LINES: Final = 12
 
 
@@ -110,6 +112,13 @@ class Job:
         metrics = self._get(f"/jobs/{self._id}/metrics?get=numRestarts")
         return int(metrics[0]["value"]) if metrics else 0
 
+    def kill_workers(self) -> int:
+        """Kill all Python workers of the job at once, as a crash would; how many they were."""
+        workers = [process for process in psutil.process_iter(["cmdline"]) if _is_worker(process, self._server.pid)]
+        for worker in workers:
+            worker.kill()
+        return len(workers)
+
     def stop(self) -> None:
         left = stop([self._server], [self._child])
         if left:
@@ -161,6 +170,11 @@ def _environment(project: Path, environment: Mapping[str, str], logs: Path) -> d
         "SLUICE_PROPERTIES": str(project / "flink-conf" / "local.json"),
         **environment,
     }
+
+
+def _is_worker(process: psutil.Process, job: int) -> bool:
+    command = " ".join(process.info["cmdline"] or [])
+    return _WORKER in command and job in [parent.pid for parent in process.parents()]
 
 
 def _faults(log: Path) -> str:

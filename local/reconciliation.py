@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from rich.table import Table
 
+from local.contents import Content, compare_contents
 from local.ledger import ExpectedAlarm, Ledger
 from local.stores import Stores
 
@@ -16,8 +18,8 @@ class Check:
 
     what: str
     store: str
-    expected: int
-    found: int
+    expected: int | Content
+    found: int | Content
     detail: str = ""
 
     @property
@@ -25,8 +27,12 @@ class Check:
         return self.expected == self.found and not self.detail
 
 
-def reconcile(ledger: Ledger, stores: Stores, keys: Mapping[str, str]) -> list[Check]:
-    """Every count that follows from the ledger, and the identity over the stores alone; `keys` of the master tables.
+USABLE: Final = 0.9
+"""At least this share of what is received is usable: decoded, without warning, enriched."""
+
+
+def reconcile(ledger: Ledger, stores: Stores, keys: Mapping[str, str], ttl_days: int) -> list[Check]:
+    """Every count that follows from the ledger, and that the stores hold the same; `keys` of the master tables.
 
     The ledger knows nothing of replayed dead letters, which are receipts of their own. A run's specs stay the same, so
     they only fail again and store nothing.
@@ -51,12 +57,21 @@ def reconcile(ledger: Ledger, stores: Stores, keys: Mapping[str, str]) -> list[C
         Check("dead letters", "DocumentDB dead_letters", ledger.num_dead, stores.num_dead_letters()),
         Check("duplicates", "Iceberg duplicates", ledger.duplicates, duplicates),
         Check("enriched messages", "Iceberg messages", ledger.stored - ledger.unregistered, stores.num_enriched()),
-        Check("latest states", "DocumentDB latest_state", stores.num_devices(), stores.num_documents("latest_state")),
-        Check("values in 1 h aggregates", "DocumentDB aggregates_1h", stores.num_values(), stores.num_aggregated()),
+        Check(
+            "latest states",
+            "DocumentDB latest_state",
+            stores.num_devices(ttl_days),
+            stores.num_documents("latest_state"),
+        ),
+        _quality(ledger, stores),
         Check("alarms", "Aurora alarm", len(ledger.alarms), len(alarms), _alarm_difference(ledger.alarms, alarms)),
         Check("alarms raised", "DocumentDB alarms", len(ledger.alarms), stores.num_raised()),
         Check("alarms raised", "Iceberg alarms", len(ledger.alarms), stores.num_lake_raised()),
         *[_master_check(ledger, stores, master, key) for master, key in keys.items()],
+        *[
+            Check(f"{what}: same content", store, lake, found)
+            for what, store, lake, found in compare_contents(stores, ttl_days)
+        ],
     ]
 
 
@@ -64,8 +79,19 @@ def render(checks: list[Check]) -> Table:
     table = Table("what", "store", "expected", "found", "", box=None, header_style="bold")
     for check in checks:
         verdict = "[green]ok[/]" if check.holds else f"[red]differs[/] {check.detail}"
-        table.add_row(check.what, check.store, f"{check.expected:,}", f"{check.found:,}", verdict)
+        table.add_row(check.what, check.store, _text(check.expected), _text(check.found), verdict)
     return table
+
+
+def _text(value: int | Content) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _quality(ledger: Ledger, stores: Stores) -> Check:
+    received, usable = stores.quality()
+    share = usable / received if received else 0.0
+    detail = "" if share >= USABLE else f"only {share:.1%} usable, at least {USABLE:.0%} should be"
+    return Check(f"received, {share:.1%} usable", "DocumentDB data_quality_1d", ledger.received, received, detail)
 
 
 def _master_check(ledger: Ledger, stores: Stores, master: str, key: str) -> Check:

@@ -40,6 +40,8 @@ class RunPlan:
     devices: int
     seed: int
     run_seconds: float | None
+    restarts: int = 0
+    """How often the job's Python workers are killed, evenly over a bounded run."""
 
 
 def run(plan: RunPlan, console: Console) -> bool:
@@ -77,12 +79,13 @@ def _run_fleet(
     )
     console.print(f"fleet   {len(fleet.devices)} devices, {plan.rate:g} messages/s; Ctrl-C ends the run with its table")
     with _sending(simulator) as sending:
-        _watch(console, simulator, sending, job, stores, latency)
+        _watch(plan, console, simulator, sending, job, stores, latency)
     console.print("fleet   stopped; waiting until the stores have all of it")
-    return _settle(simulator, job, stores, keys)
+    return _settle(simulator, job, stores, keys, config.documentdb.ttl_days)
 
 
 def _watch(
+    plan: RunPlan,
     console: Console,
     simulator: FleetSimulator,
     sending: "_Sending",
@@ -91,9 +94,13 @@ def _watch(
     latency: LatencyProbe,
 ) -> None:
     began = time.monotonic()
+    kills = [(plan.run_seconds or 0) * part / (plan.restarts + 1) for part in range(1, plan.restarts + 1)]
     try:
         while not sending.ended(LINE_SECONDS):
             job.check()
+            if kills and time.monotonic() - began >= kills[0]:
+                kills.pop(0)
+                console.print(f"fault   killed {job.kill_workers()} Python workers of the job")
             console.print(
                 summary_line(time.monotonic() - began, simulator.ledger, job, stores, latency), soft_wrap=True
             )
@@ -101,11 +108,11 @@ def _watch(
         console.print("interrupted: no more messages are sent")
 
 
-def _settle(simulator: FleetSimulator, job: Job, stores: Stores, keys: dict[str, str]) -> list[Check]:
+def _settle(simulator: FleetSimulator, job: Job, stores: Stores, keys: dict[str, str], ttl_days: int) -> list[Check]:
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         job.check()
-        checks = reconcile(simulator.ledger, stores, keys)
+        checks = reconcile(simulator.ledger, stores, keys, ttl_days)
         if all(check.holds for check in checks) or time.monotonic() > deadline:
             return checks
         time.sleep(1)

@@ -1,6 +1,7 @@
 """What the stores hold, read from the outside: by pymongo, psycopg and DuckDB over Iceberg, never through Flink."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -45,10 +46,17 @@ class Stores:
     def num_documents(self, collection: str) -> int:
         return self._hot[collection].estimated_document_count()
 
-    def num_aggregated(self) -> int:
-        """Values that the hourly aggregates have counted, over all products and hours."""
-        total = self._hot["aggregates_1h"].aggregate([{"$group": {"_id": None, "n": {"$sum": "$num_values"}}}])
-        return sum(int(document["n"]) for document in total)
+    def documents(self, collection: str) -> Iterator[dict[str, Any]]:
+        yield from self._hot[collection].find()
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a table of Aurora."""
+        return self._aurora.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(name))).fetchall()
+
+    def quality(self) -> tuple[int, int]:
+        """Messages received and usable, over all products and sources."""
+        rows = list(self.documents("data_quality_1d"))
+        return sum(row["num_received"] for row in rows), sum(row["num_usable"] for row in rows)
 
     def num_raised(self) -> int:
         return self._hot["alarms"].count_documents({"state": "raised"})
@@ -65,11 +73,10 @@ class Stores:
         """Received messages by the raw table: a dead line counts as one, a payload of k rows as k."""
         return self._lake_number("SELECT sum(greatest(num_messages, 1)) FROM raw", "raw")
 
-    def num_values(self) -> int:
-        return self._lake_number("SELECT sum(cardinality(measurements)) FROM messages", "messages")
-
-    def num_devices(self) -> int:
-        return self._lake_number("SELECT count(DISTINCT device_id) FROM messages", "messages")
+    def num_devices(self, ttl_days: int) -> int:
+        """Devices of which a message was not older than Hot holds it when it came."""
+        query = f"SELECT count(DISTINCT device_id) FROM messages WHERE event_time > received_at - to_days({ttl_days:d})"  # noqa: S608
+        return self._lake_number(query, "messages")
 
     def num_enriched(self) -> int:
         return self._lake_number("SELECT count(site_id) FROM messages", "messages")

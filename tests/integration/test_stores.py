@@ -238,6 +238,9 @@ def test_after_a_start_without_snapshot_nothing_is_stale_or_lost(
 
 
 def versions(aurora: Any, site: str) -> list[dict[str, Any]]:
-    query = "SELECT columns, valid_from::text, valid_to::text FROM master_validity WHERE master = 'site' AND row_key = %s ORDER BY version"
+    query = (
+        "SELECT columns, valid_from::text, valid_to::text FROM master_validity "
+        "WHERE master = 'site' AND row_key = %s ORDER BY version"
+    )
     found: list[dict[str, Any]] = aurora.execute(query, [site]).fetchall()
     return found

@@ -24,7 +24,22 @@ class FakeStores:
         return (rows | self._differing)[table]
 
     def num_documents(self, collection: str) -> int:
-        return {"messages": 6, "latest_state": 1, "aggregates_1h": 1}[collection]
+        return {"messages": 6, "latest_state": 1}[collection]
+
+    def num_devices(self, ttl_days: int) -> int:
+        return 1
+
+    def quality(self) -> tuple[int, int]:
+        return 8, self._differing.get("usable", 8)
+
+    def query(self, query: str, table: str) -> list[Any]:
+        return []
+
+    def documents(self, collection: str) -> list[Any]:
+        return []
+
+    def table(self, name: str) -> list[Any]:
+        return []
 
     def num_received(self) -> int:
         return 8 + self._replays.received
@@ -42,15 +57,14 @@ class FakeStores:
         return []
 
     def __getattr__(self, name: str) -> Any:
-        counts = {"num_enriched": 6, "num_devices": 1, "num_values": 6, "num_aggregated": 6}
-        return lambda: (counts | {"num_raised": 0, "num_lake_raised": 0})[name]
+        return lambda: {"num_enriched": 6, "num_raised": 0, "num_lake_raised": 0}[name]
 
 
 def checked(stores: FakeStores) -> list[Check]:
     ledger = Ledger()
     for line in (HEALTHY, HEALTHY, DEAD, DEAD):
         ledger.add(line)
-    return reconcile(ledger, stores, keys={})  # type: ignore[arg-type]
+    return reconcile(ledger, stores, keys={}, ttl_days=10)  # type: ignore[arg-type]
 
 
 def test_stores_that_have_it_all_reconcile() -> None:
@@ -64,7 +78,12 @@ def test_a_replay_that_failed_again_is_no_difference(dead: Counter[str]) -> None
 
 @pytest.mark.parametrize(
     ("differing", "store"),
-    [({"raw": 5}, "Iceberg raw"), ({"messages": 5}, "Iceberg"), ({"dead_letters": 1}, "DocumentDB dead_letters")],
+    [
+        ({"raw": 5}, "Iceberg raw"),
+        ({"messages": 5}, "Iceberg"),
+        ({"dead_letters": 1}, "DocumentDB dead_letters"),
+        ({"usable": 7}, "DocumentDB data_quality_1d"),
+    ],
 )
 def test_a_store_that_differs_is_named(differing: dict[str, int], store: str) -> None:
     assert store in [check.store for check in checked(FakeStores(**differing)) if not check.holds]
