@@ -7,44 +7,47 @@ what is computed from it is absent too, and as a condition it is false. `present
 import ast
 import math
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from udfs.arithmetic import BINARY, COMPARISONS, FUNCTIONS, UNARY, ExpressionFault, bounded, compute, truth
 from udfs.document import suggest
-from udfs.errors import SluiceError
 from udfs.row import Value
+from udfs.syntax import MAX_TEXT, ExpressionError, Syntax
 
-__all__ = ["Expression", "ExpressionError", "ExpressionFault", "compile_expression"]
+__all__ = ["DottedNames", "Expression", "ExpressionError", "ExpressionFault", "compile_expression"]
 
 Values = Mapping[str, Value | None]
 Run = Callable[[Values], Value | None]
 
-_MAX_TEXT = 500
 _MAX_DEPTH = 25
 _MAX_NODES = 200
-_MAX_SOURCE = 40
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _CONSTANTS: Mapping[str, Value] = {"true": True, "false": False, "pi": math.pi}
-_ANY = _MAX_TEXT
+_ANY = MAX_TEXT
 _ARITY = {"present": (1, 1), "coalesce": (2, _ANY)} | {
     name: (function.least, _ANY if function.most is None else function.most) for name, function in FUNCTIONS.items()
 }
-_OTHER_LANGUAGES = {"&&": "and", "||": "or", "!": "not", "?": "x if condition else y", "===": "=="}
 
 
-class ExpressionError(SluiceError):
-    """A text that is no expression; `column` counts characters from 0."""
+@dataclass(frozen=True)
+class DottedNames:
+    """Which names have a dot: those of these owners with these parts, each None for any; `example` is one of them."""
 
-    def __init__(self, message: str, column: int) -> None:
-        self.message = message
-        self.column = column
-        super().__init__(message)
+    example: str
+    owners: frozenset[str] | None = None
+    parts: frozenset[str] | None = None
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return ExpressionError, (self.message, self.column)
+    def allow(self, owner: str, part: str) -> bool:
+        """Whether `owner.part` is a name."""
+        return all(
+            _NAME.match(word) and (words is None or word in words)
+            for word, words in ((owner, self.owners), (part, self.parts))
+        )
+
+
+OF_ENVELOPE: Final = DottedNames("envelope.port", owners=frozenset({"envelope"}))
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Expression:
 
     text: str
     names: frozenset[str]
+    dotted: DottedNames
     _run: Run = field(repr=False, compare=False)
 
     def evaluate(self, values: Values) -> Value | None:
@@ -64,25 +68,23 @@ class Expression:
         return truth(self._run(values))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return compile_expression, (self.text,)
+        return compile_expression, (self.text, self.dotted)
 
 
-def compile_expression(text: str) -> Expression:
+def compile_expression(text: str, dotted: DottedNames = OF_ENVELOPE) -> Expression:
     """Raises ExpressionError; what it returns takes bounded time and memory, whatever the text."""
-    if len(text) > _MAX_TEXT:
-        raise ExpressionError(f"the expression has {len(text)} characters, at most {_MAX_TEXT} are allowed", _MAX_TEXT)
-    indent = len(text) - len(text.lstrip())
-    compiler = _Compiler(text.strip(), indent)
+    compiler = _Compiler(Syntax(text), dotted)
     run = compiler.compile()
-    return Expression(text, frozenset(compiler.names), run)
+    return Expression(text, frozenset(compiler.names), dotted, run)
 
 
 class _Compiler:
     """Turns one line of text into a closure and gathers the names it uses."""
 
-    def __init__(self, line: str, indent: int) -> None:
-        self.line = line
-        self.indent = indent
+    def __init__(self, syntax: Syntax, dotted: DottedNames) -> None:
+        self._syntax = syntax
+        self._error, self._source = syntax.error, syntax.source
+        self._dotted = dotted
         self.names: set[str] = set()
         self._nodes = 0
         self._visitors: Mapping[type[ast.expr], Callable[[Any, int], Run]] = {
@@ -98,25 +100,7 @@ class _Compiler:
         }
 
     def compile(self) -> Run:
-        return self._visit(self._parse(), 0)
-
-    def _parse(self) -> ast.expr:
-        for at, character in enumerate(self.line):
-            if character in "\n\r\0":
-                raise ExpressionError("an expression is one line of text", self.indent + at)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # `1if x` and "\d" are slips
-                return ast.parse(self.line, mode="eval").body
-        except SyntaxError as fault:
-            column = min(fault.offset - 1 if fault.offset else len(self.line), len(self.line))  # 0 is the end
-            raise ExpressionError(f"{fault.msg}{self._habit()}", self.indent + column) from None
-        except (ValueError, RecursionError, MemoryError) as fault:
-            raise ExpressionError(f"cannot be read: {fault}", self.indent) from None
-
-    def _habit(self) -> str:
-        found = next((sign for sign in _OTHER_LANGUAGES if sign in self.line.replace("!=", "")), None)
-        return f": write `{_OTHER_LANGUAGES[found]}` for `{found}`" if found else ""
+        return self._visit(self._syntax.tree, 0)
 
     def _visit(self, node: ast.expr, depth: int) -> Run:
         self._nodes += 1
@@ -154,9 +138,10 @@ class _Compiler:
 
     def _dotted_name(self, node: ast.Attribute, _: int) -> Run:
         base = node.value
-        if not isinstance(base, ast.Name) or base.id != "envelope" or not _NAME.match(node.attr):
-            raise self._error(node, f"`{self._source(node)}` is no name: only names such as `envelope.port` have a dot")
-        return self._lookup(f"envelope.{node.attr}")
+        if not isinstance(base, ast.Name) or not self._dotted.allow(base.id, node.attr):
+            message = f"`{self._source(node)}` is no name: only names such as `{self._dotted.example}` have a dot"
+            raise self._error(node, message)
+        return self._lookup(f"{base.id}.{node.attr}")
 
     def _lookup(self, name: str) -> Run:
         self.names.add(name)
@@ -273,14 +258,6 @@ class _Compiler:
 
     def _foreign(self, node: ast.expr) -> ExpressionError:
         return self._error(node, f"`{self._source(node)}` is not part of the expression language")
-
-    def _error(self, node: ast.expr, message: str) -> ExpressionError:
-        before = self.line.encode()[: node.col_offset].decode()
-        return ExpressionError(message, self.indent + len(before))
-
-    def _source(self, node: ast.expr) -> str:
-        source = ast.get_source_segment(self.line, node) or ""
-        return source if len(source) <= _MAX_SOURCE else f"{source[:_MAX_SOURCE]}…"
 
 
 def _apply(source: str, function: Callable[..., Any], operands: list[Value]) -> Value:

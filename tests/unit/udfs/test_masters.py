@@ -58,6 +58,7 @@ def test_every_master_table_of_the_project_has_its_mapping() -> None:
         "maintenance_window": "window_id",
         "silence": "silence_id",
         "alarm_mark": "alarm_id",
+        "formula": "formula_id",
     }
 
 
