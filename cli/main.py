@@ -7,6 +7,7 @@ import typer
 
 from cli.alarm import alarm_app
 from cli.dlq import dlq_app
+from cli.lake import lake_app
 from cli.master import master_app
 from cli.package import package
 from cli.rule import rule_app
@@ -48,4 +49,5 @@ app.add_typer(rule_app, name="rule")
 app.add_typer(alarm_app, name="alarm")
 app.add_typer(master_app, name="master")
 app.add_typer(dlq_app, name="dlq")
+app.add_typer(lake_app, name="lake")
 app.add_typer(stack_app, name="stack")
