@@ -14,7 +14,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 from udfs.errors import SluiceError
-from udfs.lake_tables import Column, LakeTable
+from udfs.lake_definitions import Column, LakeTable
 
 _log = logging.getLogger(__name__)
 _CATALOG: Final = "lake"
@@ -154,7 +154,7 @@ def _change_sort_order(iceberg: Any, existing: Any, table: LakeTable) -> None:
         return
     update = existing.replaceSortOrder()
     for column in table.sort:
-        update.asc(column)
+        update.asc(iceberg.expressions.Expressions.ref(column), iceberg.NullOrder.NULLS_FIRST)
     update.commit()
     _log.info("lake: %s is sorted anew by %s", table.name, ", ".join(table.sort))
 

@@ -36,7 +36,7 @@ from jobs.statements import Statement, read_statements
 from jobs.store import prepare_stores, write_stores
 from jobs.views import rule_views, typed_views
 from udfs.catalog import Catalog, compile_catalog, read_specs
-from udfs.lake_tables import LakeTable, compile_lake, read_lake
+from udfs.lake_definitions import LakeTable, compile_lake, read_lake
 from udfs.masters import compile_masters, read_masters
 
 _log = logging.getLogger(__name__)

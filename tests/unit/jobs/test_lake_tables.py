@@ -5,7 +5,7 @@ import re
 import pytest
 
 from jobs.lake_tables import LakeTableError, added_columns, message_inserts
-from udfs.lake_tables import Column, Field, LakeTable
+from udfs.lake_definitions import Column, Field, LakeTable
 
 TABLE = LakeTable(
     "site",
@@ -41,7 +41,8 @@ def test_columns_that_are_gone_or_retyped_are_refused(existing, message: str) ->
 
 
 def test_a_declared_field_is_written_out_of_its_map() -> None:
-    assert list(message_inserts("db", [TABLE])) == [
+    [insert] = message_inserts("db", [TABLE])
+    assert insert == (
         "INSERT INTO lake.`db`.`site` (`product`, `quality`, `latitude`)\n"
         "SELECT `product`, `quality`, measurements['latitude']\nFROM messages WHERE domain = 'site'"
-    ]
+    )

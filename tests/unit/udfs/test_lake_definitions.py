@@ -1,10 +1,13 @@
 """Definitions of the lake's tables: read from YAML, a table for each domain, faults named where they stand."""
 
+from pathlib import Path
+
 import pytest
 
 from udfs.errors import SpecError
-from udfs.lake_tables import Field, LakeTable, Partition, compile_lake, partition_name, read_lake
+from udfs.lake_definitions import Field, LakeTable, Partition, compile_lake, partition_name, read_lake
 
+SPECS = Path(__file__).parents[3] / "specs"
 COUNTS = """
 table: counts
 columns:
@@ -78,11 +81,11 @@ def test_partitions_are_called_as_iceberg_calls_them() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("day(at)", "week(at)", "7:22: partitions[1]: `week(at)` is none of column, day(column)"),
-        ("day(at)", "day(when)", "7:22: partitions[1]: no column `when`; the columns are product, at, tags"),
+        ("day(at)", "week(at)", "7:23: partitions[1]: `week(at)` is none of column, day(column)"),
+        ("day(at)", "day(when)", "7:23: partitions[1]: no column `when`; the columns are product, at, tags"),
         ("sort: [product, at]", "sort: [name]", "8:8: sort[0]: no column `name`"),
         ("name: tags", "name: at", "6:5: columns[2]: a second column `at`"),
-        ("type: string", "type: text", "4:28: "),
+        ("type: string", "type: text", "4:27: columns[0].type: unknown type `text`"),
     ],
 )
 def test_a_fault_is_named_with_its_place(old: str, new: str, message: str) -> None:
@@ -91,9 +94,9 @@ def test_a_fault_is_named_with_its_place(old: str, new: str, message: str) -> No
     assert message in str(caught.value)
 
 
-def test_the_projects_tables_are_partitioned_by_product_and_day(root) -> None:
-    specs = {p.relative_to(root / "specs").as_posix(): p.read_text() for p in root.glob("specs/domains/*.yaml")}
-    tables = compile_lake(read_lake(root / "specs"), specs)
+def test_the_projects_tables_are_partitioned_by_product_and_day() -> None:
+    specs = {p.relative_to(SPECS).as_posix(): p.read_text() for p in SPECS.glob("domains/*.yaml")}
+    tables = compile_lake(read_lake(SPECS), specs)
     assert len(tables) == 11
     for table in tables:
         product, day = table.partitions
