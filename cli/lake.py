@@ -35,6 +35,7 @@ _FAULTS: Final = (
     CommitFailedException,
     ValidationException,
     duckdb.Error,
+    OSError,
     ValueError,
 )
 
@@ -80,11 +81,12 @@ def query(
     """Run a SELECT over the lake by DuckDB; `messages` is all domains together."""
     if tag and at:
         raise typer.BadParameter("either --tag or --at")
+    moment = tag or (_moment(at) if at else None)
     text = Path(sql).read_text(encoding="utf-8") if sql.endswith(".sql") else sql
     with _faults_reported():
         lake = Lake(find_deployment(run_dir))
         named = _tables_in(text) & {*lake.tables(), MESSAGES}
-        rows = lake.query(text.rstrip().rstrip(";"), *sorted(named), at=tag or (_moment(at) if at else None))
+        rows = lake.query(text.rstrip().rstrip(";"), *sorted(named), at=moment)
     if as_json:
         typer.echo(json.dumps(rows, default=str))
         return

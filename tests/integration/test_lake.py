@@ -58,6 +58,12 @@ def partitions(table: Table) -> list[tuple[str, str]]:
     return [(str(names(field.source_id)), str(field.transform)) for field in table.spec().fields]
 
 
+def committers(job: Job) -> dict[str, str]:
+    """The ids of what commits to the lake: by them a restart finds what is not committed yet."""
+    vertices = job._get(f"/jobs/{job._id}")["vertices"]
+    return {vertex["name"]: vertex["id"] for vertex in vertices if "IcebergSink" in vertex["name"]}
+
+
 def no_progress(step: str) -> None:
     pass
 
@@ -155,6 +161,7 @@ def test_manifests_are_merged(filled: Job, lake: Lake) -> None:
 
 
 def test_definitions_that_change_change_the_tables(filled: Job, deployment: Deployment, lake: Lake, folder) -> None:
+    ids = committers(filled)
     filled.stop()
     rows, old_files = (
         lake.query(ROWS, "telemetry"),
@@ -171,6 +178,8 @@ def test_definitions_that_change_change_the_tables(filled: Job, deployment: Depl
     )
     with deployment.start(folder / "second") as job:
         job.wait_until_running()
+        assert len(ids) == 11
+        assert committers(job) == ids
         send(deployment, 6)
         # This start has no snapshot: the job reads the stream from its beginning once more.
         wait_until(lambda: lake.num_rows("telemetry") == 100 + 120, "all six batches", job.check)
