@@ -1,8 +1,9 @@
 """Bytes a message in the lake, in DocumentDB and as JSON: `python bench/storage.py [--messages N]`.
 
-A week of the simulated fleet's readings, five products, goes through the whole job. Then the lake is compacted by
-`sluice lake maintain`'s own code and every store is asked for its bytes. JSON is the envelope as it came and the
-decoded message as one object, both without blanks. DocumentDB keeps the message alone, so it is held against that.
+A week of the simulated fleet's readings, five products, goes through the job into the lake. Then the lake is compacted
+by `sluice lake maintain`'s own code, and DocumentDB is given every tenth message as the job would write it. JSON is
+the envelope as it came and the decoded message as one object, both without blanks. DocumentDB keeps the message alone,
+so it is held against that.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import Any
 import bson
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+from throughput import project_with_sinks
 
 from jobs.config import Config, load_config
 from jobs.lake import Lake
@@ -38,12 +40,18 @@ ROOT = Path(__file__).resolve().parent.parent
 WEEK_MS = 7 * 86_400_000
 ROWS_A_FILE = 4
 """Readings in one file of the cold room logger."""
+SAMPLE = 10
+"""Every so many-th message goes to DocumentDB."""
 _DECODED = (
     "SELECT count(*) AS n, sum(octet_length(encode(to_json({'message_id': message_id, 'domain': domain, "
     "'product': product, 'device_id': device_id, 'event_time': epoch_ms(event_time), "
     "'received_at': epoch_ms(received_at), 'spec_version': spec_version, 'measurements': measurements, "
     "'attributes': attributes, 'quality': quality, 'firmware': firmware, 'customer_id': customer_id, "
     "'site_id': site_id})::VARCHAR))) AS bytes FROM messages"
+)
+_HOT = (
+    "SELECT message_id AS _id, domain, product, device_id, event_time, received_at, spec_version, measurements, "
+    "attributes, quality, firmware FROM messages WHERE hash(message_id) % ? = 0"
 )
 _ENVELOPES = "SELECT sum(octet_length(envelope)) AS bytes FROM raw"
 
@@ -53,46 +61,54 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=200_000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, Stack.start(Path(name) / "run") as stack:
-        environment = stack.environment() | {"SLUICE_PROPERTIES": str(ROOT / "flink-conf" / "local.json")}
+        project = project_with_sinks(Path(name) / "project", "lake")
+        properties = project / "flink-conf" / "local.json"
+        environment = stack.environment() | {"SLUICE_PROPERTIES": str(properties)}
         os.environ.update(environment)
-        config = load_config(ROOT / "flink-conf" / "local.json")
-        num_messages = preload(environment, arguments.messages)
-        with Job.start(ROOT, ROOT / "target" / "sluice.jar", environment, Path(name) / "run") as job:
+        config = load_config(properties)
+        num_lines = preload(environment, arguments.messages)
+        lake = Lake(config)
+        with Job.start(project, ROOT / "target" / "sluice.jar", environment, Path(name) / "run") as job:
             job.wait_until_running()
-            lake = Lake(config)
-            with MongoClient[dict[str, Any]](config.documentdb.uri) as client:
-                hot = client[config.documentdb.database]["messages"]
-                while lake.num_rows("messages") < num_messages or hot.estimated_document_count() < num_messages:
-                    job.check()
-                    time.sleep(2)
-                    print(lake.num_rows("messages"), hot.estimated_document_count(), file=sys.stderr)
+            while not is_stored(lake, num_lines):
+                job.check()
+                print(f"{lake.num_rows('messages'):,} messages", file=sys.stderr)
+                time.sleep(2)
         report(config, lake)
 
 
 def preload(environment: dict[str, str], num_messages: int) -> int:
-    """Puts master data and a week of readings on the streams; how many messages they are."""
+    """Puts master data and a week of readings on the streams; in how many lines."""
     kinesis = kinesis_client(environment)
     fleet = Fleet(compile_catalog(read_specs(ROOT / "specs")), seed=1)
     replication, now = Replication(), datetime.now(UTC)
     masters = [replication.loaded(row, now) for row in full_load(fleet)]
     put_records(kinesis, MASTER_STREAM, [StreamRecord("master", record) for record in masters])
-    sent, chunk = 0, []
+    sent, chunk, num_lines = 0, [], 0
     for line in week(fleet, num_messages):
-        sent += line.messages
+        sent, num_lines = sent + line.messages, num_lines + 1
         chunk.append(line)
         if len(chunk) == 5_000 or sent >= num_messages:
             put_records(kinesis, DEVICE_STREAM, pack_lines(chunk, 50))
             chunk = []
         if sent >= num_messages:
-            return sent
-    return sent
+            break
+    return num_lines
+
+
+def is_stored(lake: Lake, num_lines: int) -> bool:
+    """Whether every line is there, and every message of it or its dead letter."""
+    if lake.num_rows("raw") < num_lines:
+        return False
+    [raw] = lake.query("SELECT sum(greatest(num_messages, 1)) AS received FROM raw", "raw")
+    return int(raw["received"]) == sum(lake.num_rows(name) for name in ("messages", "dead_letters", "duplicates"))
 
 
 def week(fleet: Fleet, num_messages: int) -> Iterator[Line]:
     """Every device in turn, so often that a week is full after `num_messages`."""
     rng = fleet.rng("storage")
     step = WEEK_MS * len(fleet.devices) // num_messages
-    began = time.time_ns() // 1_000_000 - WEEK_MS
+    began = time.time_ns() // 1_000_000 - WEEK_MS - ROWS_A_FILE * step
     for serial in count():
         for device in fleet.devices:
             at = began + serial * step + device.index * 137 + rng.randrange(500)
@@ -117,7 +133,10 @@ def report(config: Config, lake: Lake) -> None:
         ("JSON", "envelope", envelope_json),
         ("JSON", "message", message_json),
         ("JSON", "envelope and message", envelope_json + message_json),
-        *[("DocumentDB stand-in", f"message, {what}", size) for what, size in documentdb_bytes(config).items()],
+        *[
+            ("DocumentDB stand-in", f"message, {what}", size * num)
+            for what, size in documentdb_bytes(config, lake).items()
+        ],
         (
             "Iceberg",
             f"message, as the job wrote it: {before['telemetry'].num_files} files",
@@ -136,19 +155,19 @@ def report(config: Config, lake: Lake) -> None:
     print(json.dumps({"columns": column_bytes(lake)}), file=sys.stderr)
 
 
-def documentdb_bytes(config: Config) -> dict[str, int]:
-    """Bytes of the hot messages: as the server tells them, else of their BSON."""
+def documentdb_bytes(config: Config, lake: Lake) -> dict[str, float]:
+    """Bytes a message of what sql/sinks/hot_messages.sql writes: as the server tells them, and of the BSON."""
+    documents = lake.query(_HOT, "messages", parameters=[SAMPLE])
     with MongoClient[dict[str, Any]](config.documentdb.uri) as client:
-        hot = client[config.documentdb.database]["messages"]
-        documents = sum(len(bson.encode(document)) for document in hot.find())
+        database = client[config.documentdb.database]
+        database["messages"].insert_many(documents)
         try:
-            stats = hot.database.command("collStats", "messages")
+            stats = database.command("collStats", "messages")
         except PyMongoError:
             stats = {}
-        told = {
-            f"collStats {key}": int(stats[key]) for key in ("size", "storageSize", "totalIndexSize") if stats.get(key)
-        }
-        return {"BSON": documents} | told
+    told = {f"collStats {key}": stats[key] for key in ("size", "storageSize", "totalIndexSize") if stats.get(key)}
+    sizes = {"BSON": sum(len(bson.encode(document)) for document in documents)} | told
+    return {key: size / len(documents) for key, size in sizes.items()}
 
 
 def column_bytes(lake: Lake) -> dict[str, int]:

@@ -100,10 +100,11 @@ def _write(connection: duckdb.DuckDBPyConnection, table: Table, group: FileGroup
     order = ", ".join(f'"{schema.find_column_name(field.source_id)}"' for field in table.sort_order().fields)
     nothing = ", ".join(f'NULL::{_duckdb_type(field.field_type)} AS "{field.name}"' for field in schema.fields)
     options = f"FORMAT parquet, COMPRESSION zstd, FIELD_IDS {_field_ids(schema)}, RETURN_STATS"
+    # The folders of Iceberg's files look like Hive's partitions; what they say is not the data.
     written = connection.execute(
         f"COPY (SELECT * FROM (SELECT {nothing} WHERE false) UNION ALL BY NAME "
-        f"SELECT * FROM read_parquet($files, union_by_name => true){f' ORDER BY {order}' if order else ''}) "
-        f"TO '{path}' ({options})",
+        "SELECT * FROM read_parquet($files, union_by_name => true, hive_partitioning => false)"
+        f"{f' ORDER BY {order}' if order else ''}) TO '{path}' ({options})",
         {"files": [file.file_path for file in group.files]},
     ).fetchone()
     if written is None or written[1] != sum(file.record_count for file in group.files):

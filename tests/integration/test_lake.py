@@ -102,6 +102,10 @@ def test_compaction_leaves_fewer_files_and_the_same_rows(filled: Job, lake: Lake
     devices = "SELECT device_id, event_time FROM read_parquet(?)"
     for task in lake.load("telemetry").scan().plan_files():
         assert task.file.sort_order_id == lake.load("telemetry").sort_order().order_id
+        columns = lake.duckdb.execute("SELECT * FROM read_parquet(?) LIMIT 0", [task.file.file_path]).description
+        assert [column[0] for column in columns or ()] == [
+            field.name for field in lake.load("telemetry").schema().fields
+        ]
         written = lake.duckdb.execute(devices, [task.file.file_path]).fetchall()
         assert written == sorted(written)
 
