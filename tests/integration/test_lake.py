@@ -1,19 +1,25 @@
 """The lake's tables on the embedded stack: made by definition, changed by definition, kept small, read as they were."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from deployment import Deployment, deploy, wait_until
 from pyiceberg.table import Table
+from typer.testing import CliRunner
 
+from cli.main import app
 from jobs.lake import Lake, TagError
 from jobs.lake_maintenance import Policy, _Files, maintain, orphan_files, tag
 from local.job import Job
 from local.stack import Stack
 
+ROOT = Path(__file__).parents[2]
 DAY_MS = 86_400_000
 NOTHING = Policy(min_files=1_000, max_manifests=1_000)
 ROWS = "SELECT message_id, device_id, event_time, measurements, attributes, temperature FROM telemetry ORDER BY ALL"
@@ -62,6 +68,13 @@ def committers(job: Job) -> dict[str, str]:
     """The ids of what commits to the lake: by them a restart finds what is not committed yet."""
     vertices = job._get(f"/jobs/{job._id}")["vertices"]
     return {vertex["name"]: vertex["id"] for vertex in vertices if "IcebergSink" in vertex["name"]}
+
+
+def sluice(*arguments: str) -> Any:
+    """The JSON that a command of `sluice lake` prints."""
+    result = CliRunner().invoke(app, ["lake", *arguments])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
 
 
 def no_progress(step: str) -> None:
@@ -162,6 +175,21 @@ def test_manifests_are_merged(filled: Job, lake: Lake) -> None:
     assert snapshot is not None
     assert len(snapshot.manifests(table.io)) == 1
     assert (done.after.num_rows, lake.query(ROWS, "telemetry")) == (len(rows), rows)
+
+
+def test_commands_say_what_the_lake_holds_and_what_was_done(filled: Job, lake: Lake) -> None:
+    assert sluice("tables", "--json")[0].keys() >= {"table", "num_rows", "num_files", "tags"}
+    assert sluice("query", "SELECT count(*) AS n FROM messages", "--json") == [{"n": 100}]
+    assert sluice("query", "SELECT count(*) AS n FROM telemetry", "--tag", "audit", "--json") == [{"n": 80}]
+    assert sluice("query", "SELECT count(*) AS n FROM telemetry", "--at", "2 h", "--json") == [{"n": 0}]
+    for file in sorted((ROOT / "sql" / "lake").glob("*.sql")):
+        assert isinstance(sluice("query", str(file), "--json"), list)
+    dry = sluice("maintain", "--json", "--dry-run", "--min-files", "2")
+    done = sluice("maintain", "--json", "--min-files", "2")
+    assert (len(dry["tables"]), len(done["tables"]), done["failed"]) == (11, 11, {})
+    [raw] = [each for each in done["tables"] if each["before"]["table"] == "raw"]
+    assert raw["after"]["num_files"] < raw["before"]["num_files"]
+    assert raw["after"]["num_rows"] == raw["before"]["num_rows"]
 
 
 def test_definitions_that_change_change_the_tables(filled: Job, deployment: Deployment, lake: Lake, folder) -> None:
