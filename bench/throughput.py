@@ -20,11 +20,13 @@ from random import Random
 from typing import Any
 
 from jobs.config import load_config
+from jobs.lake_tables import message_inserts
 from local.job import Job
 from local.ministack import DEVICE_STREAM, MASTER_STREAM, kinesis_client
 from local.records import StreamRecord, put_records
 from local.stack import Stack
 from udfs.catalog import Catalog, compile_catalog, read_specs
+from udfs.lake_definitions import compile_lake, read_lake
 
 ROOT = Path(__file__).resolve().parent.parent
 LINES_PER_RECORD = 50
@@ -33,8 +35,7 @@ COUNTS_ARRIVALS = "OverAggregate"
 """The task behind decode that every message passes."""
 PRODUCT = "milesight-am319"
 _OPTIONS = re.compile(r"\) WITH \(.*?\n\);", re.DOTALL)
-_PARTITIONS = re.compile(r"\) PARTITIONED BY \([^)]*\) WITH \(.*?\n\);", re.DOTALL)
-
+_WRITTEN = re.compile(r"INSERT INTO lake\.`x`\.`(\w+)`")
 _LAKE_TABLE = re.compile(r"lake\.`\$\{lake\.database\}`\.`?(\w+)`?")
 
 
@@ -60,14 +61,34 @@ def project_with_sinks(project: Path, sinks: str) -> Path:
     for path in [*project.glob("sql/sinks/*.sql"), *project.glob("sql/aggregates/*.sql")]:
         if sinks != "all" and not (sinks == "lake" and path.name.startswith("lake_")):
             path.write_text(blackhole(path.read_text()))
+    if sinks == "blackhole":
+        # Before all other sinks, so that what they insert into is there.
+        (project / "sql" / "sinks" / "0_lake.sql").write_text(blackhole_lake(project / "specs"))
+        shutil.rmtree(project / "specs" / "lake")
     return project
 
 
 def blackhole(text: str) -> str:
-    text = _PARTITIONS.sub(") WITH (\n);", text)
     text = _OPTIONS.sub(") WITH (\n  'connector' = 'blackhole'\n);", text)
-    text = text.replace("CREATE TABLE IF NOT EXISTS lake.", "CREATE TEMPORARY TABLE lake.")
     return _LAKE_TABLE.sub(r"blackhole_\1", text)
+
+
+def blackhole_lake(specs: Path) -> str:
+    """The lake's tables without a lake, and what is written to those of the domains."""
+    tables = compile_lake(read_lake(specs), read_specs(specs))
+    statements = [
+        f"CREATE TEMPORARY TABLE blackhole_{table.name} "
+        f"({', '.join(f'`{column.name}` {flink_type(column.type)}' for column in table.columns)}) "
+        "WITH ('connector' = 'blackhole')"
+        for table in tables
+    ]
+    statements += [_WRITTEN.sub(r"INSERT INTO blackhole_\1", insert) for insert in message_inserts("x", tables)]
+    return "".join(f"{statement};\n" for statement in statements)
+
+
+def flink_type(kind: str) -> str:
+    parts = {"long": "BIGINT", "timestamptz": "TIMESTAMP_LTZ(6)", "binary": "BYTES", "list": "ARRAY"}
+    return re.sub(r"\w+", lambda match: parts.get(match[0], match[0].upper()), kind)
 
 
 def preload(stack: Stack, catalog: Catalog, num_messages: int) -> None:

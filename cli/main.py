@@ -9,6 +9,7 @@ from cli.aggregate import aggregate_app
 from cli.alarm import alarm_app
 from cli.dlq import dlq_app
 from cli.formula import formula_app
+from cli.lake import lake_app
 from cli.master import master_app
 from cli.package import package
 from cli.quality import quality
@@ -54,4 +55,5 @@ app.add_typer(alarm_app, name="alarm")
 app.add_typer(master_app, name="master")
 app.add_typer(formula_app, name="formula")
 app.add_typer(dlq_app, name="dlq")
+app.add_typer(lake_app, name="lake")
 app.add_typer(stack_app, name="stack")

@@ -4,6 +4,8 @@ Flink numbers the operators of SQL by their place in the whole plan: one more ru
 state would be lost. Here an id is made of the operator's description and the ids of its inputs. A new rule leaves the
 ids of others alone; a rule whose SQL changed has new ones for its own windows and patterns, which begin anew. What has
 an id of its own (decode, lifecycle, notify) ends the chain: what stands behind it does not depend on what is before.
+What commits to a table of the lake is called after the table alone, so that it finds what it has not committed yet also
+when the table has gained a column.
 """
 
 import re
@@ -21,25 +23,38 @@ _UNION: Final = "UnionTransformation"
 _VIRTUAL: Final = ("PartitionTransformation", "SideOutputTransformation")
 """These are no operators and take no id."""
 
+_LAKE_SINK: Final = "IcebergSink "
+"""How Iceberg calls the end behind what commits, before the name of the table."""
+
 
 def name_operators(env: StreamExecutionEnvironment) -> list[str]:
     """Gives every operator that has none an id; the ids of all, in the order of the plan."""
     names: dict[int, str] = {}
     seen: Counter[str] = Counter()
     ids: list[str] = []
-    for transformation in _inputs_first(env._j_stream_execution_environment.getTransformations()):
+    roots = list(env._j_stream_execution_environment.getTransformations())
+    committers = _lake_committers(roots)
+    for transformation in _inputs_first(roots):
         kind, given = str(transformation.getClass().getSimpleName()), transformation.getUid()
         if kind == _UNION:  # what comes together may be more or less, it stays the same union
             names[int(transformation.getId())] = _UNION
             continue
         if given is None:
-            given = _name(transformation, [names[each.getId()] for each in transformation.getInputs()], seen)
+            given = committers.get(int(transformation.getId())) or _name(
+                transformation, [names[each.getId()] for each in transformation.getInputs()], seen
+            )
             if kind not in _VIRTUAL:
                 transformation.setUid(given)
         if kind not in _VIRTUAL:
             ids.append(str(given))
         names[int(transformation.getId())] = str(given)
     return ids
+
+
+def _lake_committers(roots: list[Any]) -> dict[int, str]:
+    """What each committer of the lake is called, by its number."""
+    sinks = [root for root in roots if str(root.getName()).startswith(_LAKE_SINK)]
+    return {int(before.getId()): f"commit {sink.getName()}" for sink in sinks for before in sink.getInputs()}
 
 
 def _inputs_first(roots: Any) -> Iterator[Any]:

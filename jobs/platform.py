@@ -25,6 +25,7 @@ from jobs.calendars import MASTERS as CALENDAR_MASTERS
 from jobs.config import Config, Job
 from jobs.detect import NOTHING, observations
 from jobs.enrich import read_master_data
+from jobs.lake_tables import message_inserts, prepare_lake
 from jobs.lifecycle import CALENDAR_STATE, Lifecycle, observation_key
 from jobs.notify import Notify, site_key
 from jobs.operator_ids import name_operators
@@ -35,6 +36,7 @@ from jobs.statements import Statement, read_statements
 from jobs.store import prepare_stores, write_stores
 from jobs.views import rule_views, typed_views
 from udfs.catalog import Catalog, compile_catalog, read_specs
+from udfs.lake_definitions import LakeTable, compile_lake, read_lake
 from udfs.masters import compile_masters, read_masters
 
 _log = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ class Project:
     specs: dict[str, str]
     masters: dict[str, str]
     catalog: Catalog
+    lake: list[LakeTable]
     rules: list[Rule]
     refused: list[RuleError]
     sql: Path
@@ -88,7 +91,8 @@ def read_project(root: Path) -> Project:
     specs, masters = read_specs(root / "specs"), read_masters(root / "specs")
     compile_masters(masters)
     rules, refused = readable_rules(root / "sql" / "rules")
-    return Project(specs, masters, compile_catalog(specs), rules, refused, root / "sql")
+    catalog, lake = compile_catalog(specs), compile_lake(read_lake(root / "specs"), specs)
+    return Project(specs, masters, catalog, lake, rules, refused, root / "sql")
 
 
 def build_job(env: StreamExecutionEnvironment, config: Config, project: Project) -> None:
@@ -104,6 +108,7 @@ def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> No
     values = config.placeholders()
     for statement in _statements(project, values, "catalogs", "sources"):
         t_env.execute_sql(statement.text)
+    prepare_lake(t_env, config.lake.database, project.lake)
     changes = _master_changes(t_env, config, project)
     decoded = _decoded(t_env, config, project, changes)
     _dead_letters(t_env, changes, decoded)
@@ -114,6 +119,8 @@ def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> No
     _write_in_batches(t_env, config.documentdb.ttl_days)
     inserts = t_env.create_statement_set()
     write_stores(t_env, inserts, _statements(project, values, "sinks", "aggregates"))
+    for insert in message_inserts(config.lake.database, project.lake):
+        inserts.add_insert_sql(insert)
     inserts.attach_as_datastream()
 
 

@@ -1,6 +1,7 @@
 """What another version of a product changes for those who read its messages: views, rules and the lake.
 
-The lake keeps readings in maps, so its table stays as it is; rows are told apart by `spec_version`.
+The lake keeps readings in maps, beside columns for what a domain declares, so no product changes its table; rows are
+told apart by `spec_version`.
 """
 
 from collections.abc import Iterator
