@@ -63,7 +63,7 @@ def reconcile(ledger: Ledger, stores: Stores, keys: Mapping[str, str], ttl_days:
             stores.num_devices(ttl_days),
             stores.num_documents("latest_state"),
         ),
-        _quality(ledger, stores),
+        _quality(stores, stores.num_recent(ttl_days) - replays.received),
         Check("alarms", "Aurora alarm", len(ledger.alarms), len(alarms), _alarm_difference(ledger.alarms, alarms)),
         Check("alarms raised", "DocumentDB alarms", len(ledger.alarms), stores.num_raised()),
         Check("alarms raised", "Iceberg alarms", len(ledger.alarms), stores.num_lake_raised()),
@@ -87,11 +87,11 @@ def _text(value: int | Content) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _quality(ledger: Ledger, stores: Stores) -> Check:
+def _quality(stores: Stores, expected: int) -> Check:
     received, usable = stores.quality()
     share = usable / received if received else 0.0
     detail = "" if share >= USABLE else f"only {share:.1%} usable, at least {USABLE:.0%} should be"
-    return Check(f"received, {share:.1%} usable", "DocumentDB data_quality_1d", ledger.received, received, detail)
+    return Check(f"received, {share:.1%} usable", "DocumentDB data_quality_1d", expected, received, detail)
 
 
 def _master_check(ledger: Ledger, stores: Stores, master: str, key: str) -> Check:

@@ -73,6 +73,14 @@ class Stores:
         """Received messages by the raw table: a dead line counts as one, a payload of k rows as k."""
         return self._lake_number("SELECT sum(greatest(num_messages, 1)) FROM raw", "raw")
 
+    def num_recent(self, ttl_days: int) -> int:
+        """Of the received messages those that were not older than Hot holds them, by their gateway's clock."""
+        query = (
+            "SELECT sum(greatest(num_messages, 1)) FROM raw "
+            f"WHERE coalesce(received_at, arrived_at) > arrived_at - to_days({ttl_days:d})"  # noqa: S608
+        )
+        return self._lake_number(query, "raw")
+
     def num_devices(self, ttl_days: int) -> int:
         """Devices of which a message was not older than Hot holds it when it came."""
         query = f"SELECT count(DISTINCT device_id) FROM messages WHERE event_time > received_at - to_days({ttl_days:d})"  # noqa: S608

@@ -29,6 +29,9 @@ class FakeStores:
     def num_devices(self, ttl_days: int) -> int:
         return 1
 
+    def num_recent(self, ttl_days: int) -> int:
+        return self.num_received()
+
     def quality(self) -> tuple[int, int]:
         return 8, self._differing.get("usable", 8)
 
