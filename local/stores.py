@@ -77,14 +77,14 @@ class Stores:
         """Of the received messages those that were not older than Hot holds them, by their gateway's clock."""
         query = (
             "SELECT sum(greatest(num_messages, 1)) FROM raw "
-            f"WHERE coalesce(received_at, arrived_at) > arrived_at - to_days({ttl_days:d})"  # noqa: S608
+            "WHERE coalesce(received_at, arrived_at) > arrived_at - to_days(?)"
         )
-        return self._lake_number(query, "raw")
+        return self._lake_number(query, "raw", [ttl_days])
 
     def num_devices(self, ttl_days: int) -> int:
         """Devices of which a message was not older than Hot holds it when it came."""
-        query = f"SELECT count(DISTINCT device_id) FROM messages WHERE event_time > received_at - to_days({ttl_days:d})"  # noqa: S608
-        return self._lake_number(query, "messages")
+        query = "SELECT count(DISTINCT device_id) FROM messages WHERE event_time > received_at - to_days(?)"
+        return self._lake_number(query, "messages", [ttl_days])
 
     def num_enriched(self) -> int:
         return self._lake_number("SELECT count(site_id) FROM messages", "messages")
@@ -136,8 +136,8 @@ class Stores:
         texts = [{name: str(v) for name, v in row.items() if name not in hidden and v is not None} for row in rows]
         return {row[key]: row for row in texts}
 
-    def _lake_number(self, query: str, table: str) -> int:
-        value = next(iter(self._lake.query(query, table)[0].values()))
+    def _lake_number(self, query: str, table: str, parameters: list[Any] | None = None) -> int:
+        value = next(iter(self._lake.query(query, table, parameters=parameters)[0].values()))
         return int(value or 0)
 
 
