@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from throughput import ROOT, device_row
+from throughput import ROOT, master_rows
 
 from cli.master import put_row
 from jobs.config import load_config
@@ -50,7 +50,7 @@ def in_force_after(number: int, catalog: Catalog, environment: dict[str, str]) -
     device = f"bench-{number}"
     config = load_config(ROOT / "flink-conf" / "local.json")
     kinesis = kinesis_client(environment)
-    put_records(kinesis, MASTER_STREAM, [StreamRecord("master", device_row(number))])
+    put_records(kinesis, MASTER_STREAM, [StreamRecord("master", row) for row in master_rows(number + 1)])
     with psycopg.connect(config.aurora.conninfo(config.aurora.read_host), autocommit=True) as aurora:
         for _ in range(30):
             send(kinesis, catalog, device)

@@ -93,7 +93,7 @@ def flink_type(kind: str) -> str:
 
 def preload(stack: Stack, catalog: Catalog, num_messages: int) -> None:
     kinesis = kinesis_client(stack.environment())
-    put_records(kinesis, MASTER_STREAM, [StreamRecord("master", device_row(n)) for n in range(NUM_DEVICES)])
+    put_records(kinesis, MASTER_STREAM, [StreamRecord("master", row) for row in master_rows(NUM_DEVICES)])
     rng, now = Random(1), time.time_ns() // 1_000_000
     began = time.monotonic()
     chunk: list[StreamRecord] = []
@@ -119,11 +119,22 @@ def line(catalog: Catalog, device: str, event_time: int, rng: Random) -> bytes:
     return json.dumps(envelope | {"payload": catalog.encode(PRODUCT, [reading])}).encode()
 
 
-def device_row(number: int) -> bytes:
+def master_rows(devices: int) -> list[bytes]:
+    """A customer with one site, at which the devices are."""
+    rows = [
+        ("crm", "customers", {"id": "C1", "name": "Bench"}),
+        ("crm", "sites", {"id": "S1", "customer_id": "C1"}),
+        *(
+            ("assets", "devices", {"serial_no": f"bench-{n}", "model": PRODUCT, "site_id": "S1", "fw_version": "1"})
+            for n in range(devices)
+        ),
+    ]
     now = datetime.now(UTC).isoformat()
-    metadata = {"timestamp": now, "record-type": "data", "operation": "load", "schema-name": "assets"}
-    data = {"serial_no": f"bench-{number}", "model": PRODUCT, "site_id": "S1", "fw_version": "1"}
-    return json.dumps({"data": data, "metadata": metadata | {"table-name": "devices"}}).encode()
+    metadata = {"timestamp": now, "record-type": "data", "operation": "load"}
+    return [
+        json.dumps({"data": data, "metadata": metadata | {"schema-name": schema, "table-name": table}}).encode()
+        for schema, table, data in rows
+    ]
 
 
 def measure(project: Path, run_dir: Path, stack: Stack, arguments: argparse.Namespace) -> None:
