@@ -13,6 +13,7 @@ from cli.lake import lake_app
 from cli.master import master_app
 from cli.package import package
 from cli.quality import quality
+from cli.relay import relay_app
 from cli.rule import rule_app
 from cli.rule_docs import docs
 from cli.rule_tune import tune
@@ -54,6 +55,7 @@ app.add_typer(aggregate_app, name="aggregate")
 app.add_typer(alarm_app, name="alarm")
 app.add_typer(master_app, name="master")
 app.add_typer(formula_app, name="formula")
+app.add_typer(relay_app, name="relay")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(lake_app, name="lake")
 app.add_typer(stack_app, name="stack")

@@ -16,6 +16,7 @@ _TRANSACTION_BITS: Final = 43
 _CONTROLS: Final = {
     "create-table": "created",
     "drop-table": "dropped",
+    "truncate-table": "truncated",
     "rename-table": "renamed",
     "add-column": "added",
     "drop-column": "removed",

@@ -82,6 +82,7 @@ def test_dms_before_image_within_the_data() -> None:
     [
         ("create-table", "created"),
         ("drop-table", "dropped"),
+        ("truncate-table", "truncated"),
         ("rename-table", "renamed"),
         ("add-column", "added"),
         ("drop-column", "removed"),

@@ -1,0 +1,73 @@
+"""`sluice relay`: captures changes of a source database and puts them on the stream of master data."""
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated, Final
+
+import psycopg
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli.deployment import PROJECT, find_deployment
+from gateways.relays.config import read_config
+from gateways.relays.positions import Positions
+from gateways.relays.postgres import PostgresRelay
+from gateways.relays.producer import Producer
+from jobs.store import migrate_aurora
+from udfs.errors import SluiceError
+
+relay_app = typer.Typer(no_args_is_help=True)
+IDLE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+@relay_app.callback()
+def about_relays() -> None:
+    """Relays: capture source databases where no DMS or Debezium does."""
+
+
+@relay_app.command("run")
+def run(
+    config: Annotated[Path, typer.Argument(help="YAML file: name, kind, connection, tables.")],
+    run_dir: Annotated[Path, typer.Option(help="Folder of the local stack's state.")] = Path(".run"),
+) -> None:
+    """Load the tables once, then put every change on the stream, until Ctrl-C or SIGTERM; it goes on where it was.
+
+    A lost connection is waited for with growing pauses. A crash loses nothing; what is put twice, the job knows.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        relay = _relay(config, run_dir)
+        relay.start()
+        typer.echo(f"{config.stem}: loaded, capturing")
+        _capture(relay, stop)
+    except (SluiceError, psycopg.Error) as error:
+        typer.echo(str(error).strip(), err=True)
+        raise typer.Exit(1) from error
+
+
+def _relay(file: Path, run_dir: Path) -> PostgresRelay:
+    wanted, deployment = read_config(file), find_deployment(run_dir)
+    migrate_aurora(deployment.aurora, PROJECT / "sql" / "aurora")
+    positions, producer = Positions(deployment.aurora), Producer(deployment)
+    return PostgresRelay(wanted.name, wanted.conninfo(), wanted.tables, positions, producer)
+
+
+def _capture(relay: PostgresRelay, stop: threading.Event) -> None:
+    pause = IDLE_SECONDS
+    while not stop.is_set():
+        try:
+            if not relay.step():
+                stop.wait(IDLE_SECONDS)
+            pause = IDLE_SECONDS
+        except (psycopg.OperationalError, BotoCoreError, ClientError) as error:
+            _log.warning("%s: again in %.1f s", str(error).strip(), pause)
+            stop.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

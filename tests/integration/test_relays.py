@@ -1,0 +1,169 @@
+"""Relays against real databases: what they put on the stream makes the source's rows, through crashes too."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+from deployment import ROOT, Deployment, deploy, wait_until
+
+from local.ministack import kinesis_client
+from local.stack import Stack
+from udfs.cdc.formats import read_changes
+from udfs.masters import MasterChange, compile_masters, read_masters
+from udfs.unify import Unifier
+
+SOURCE = "test_relays_crm"
+
+
+@pytest.fixture(scope="module")
+def deployment(shared_stack: Stack, folder: Path) -> Deployment:
+    return deploy(shared_stack, folder / "project", "test_relays")
+
+
+@pytest.fixture(scope="module")
+def crm(deployment: Deployment) -> Iterator["psycopg.Connection[Any]"]:
+    """A CRM of its own, in a database of its own."""
+    with psycopg.connect(conninfo(deployment, "sluice"), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {SOURCE}")
+    with psycopg.connect(conninfo(deployment, SOURCE), autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA crm")
+        connection.execute("CREATE TABLE crm.customers (id int PRIMARY KEY, name text, country text, phone text)")
+        connection.execute(
+            "INSERT INTO crm.customers SELECT n, 'Customer ' || n, 'DE' FROM generate_series(1, 500) AS n"
+        )
+        yield connection
+
+
+def conninfo(deployment: Deployment, database: str) -> str:
+    aurora = deployment.config.aurora
+    return (
+        f"host={aurora.write_host} port={aurora.port} user={aurora.user} password={aurora.password} dbname={database}"
+    )
+
+
+class Relay:
+    """The command as it is run in production, which a test may kill."""
+
+    def __init__(self, deployment: Deployment, folder: Path) -> None:
+        self.config = folder / "crm.yaml"
+        self.config.write_text("name: crm_relay\nkind: postgresql\nconnection: env:CRM_DSN\ntables: [crm.customers]\n")
+        self.environment = deployment.environment | {
+            "CRM_DSN": conninfo(deployment, SOURCE),
+            "PATH": str(Path(sys.executable).parent),
+        }
+        self.log = folder / "relay.log"
+
+    def start(self) -> None:
+        command = [str(Path(sys.executable).parent / "sluice"), "relay", "run", str(self.config)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment, cwd=ROOT)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(timeout=20)
+
+    def check(self) -> None:
+        assert self.process.poll() is None, self.log.read_text()
+
+
+@pytest.fixture
+def relay(deployment: Deployment, folder: Path) -> Iterator[Relay]:
+    relay = Relay(deployment, folder)
+    yield relay
+    if relay.process.poll() is None:
+        relay.kill()
+
+
+def records(deployment: Deployment) -> list[bytes]:
+    """All that the stream of master data holds."""
+    kinesis, stream = kinesis_client(deployment.environment), deployment.config.kinesis.masters
+    [shard] = kinesis.list_shards(StreamName=stream)["Shards"]
+    start = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
+    iterator, found = start["ShardIterator"], []
+    while True:
+        answer = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
+        if not answer["Records"]:
+            return found
+        found += [record["Data"] for record in answer["Records"]]
+        iterator = answer["NextShardIterator"]
+
+
+def unified(lines: list[bytes]) -> dict[str, dict[str, str]]:
+    """The customers that the job makes of these records."""
+    unifier = Unifier(compile_masters(read_masters(ROOT / "specs")))
+    standing: dict[str, dict[str, str]] = {}
+    for change in (change for line in lines for change in read_changes(line)):
+        for outcome in unifier.apply(change):
+            if isinstance(outcome, MasterChange):
+                standing[outcome.key] = outcome.columns
+                if outcome.deleted:
+                    del standing[outcome.key]
+    return standing
+
+
+def source(crm: "psycopg.Connection[Any]") -> dict[str, dict[str, str]]:
+    rows = crm.execute("SELECT id::text, name, country FROM crm.customers").fetchall()
+    return {key: {"customer_id": key, "name": name, "country": country} for key, name, country in rows}
+
+
+def change_somehow(crm: "psycopg.Connection[Any]", random: Random, number: int) -> None:
+    """A transaction of one or two changes."""
+    key = random.randint(1, 500)
+    with crm.transaction():
+        match number % 4:
+            case 0:
+                crm.execute("UPDATE crm.customers SET name = %s WHERE id = %s", [f"Renamed {number}", key])
+            case 1:
+                crm.execute("INSERT INTO crm.customers VALUES (%s, %s, 'FR')", [1000 + number, f"New {number}"])
+            case 2:
+                crm.execute("DELETE FROM crm.customers WHERE id = %s", [key])
+                crm.execute("INSERT INTO crm.customers VALUES (%s, 'Again', 'IT') ON CONFLICT DO NOTHING", [key])
+            case 3:
+                crm.execute("UPDATE crm.customers SET id = %s WHERE id = %s", [5000 + number, 1000 + number - 2])
+
+
+def test_postgresql_is_captured_through_crashes(deployment: Deployment, crm: Any, relay: Relay) -> None:
+    random = Random(7)
+    relay.start()
+    wait_until(lambda: len(records(deployment)) >= 500, "the full load on the stream", relay.check)
+    for number in range(700):
+        change_somehow(crm, random, number)
+    relay.kill()  # in the middle of what it has not confirmed
+    for number in range(700, 1400):
+        change_somehow(crm, random, number)
+    relay.start()
+    time_to_kill = len(records(deployment)) + 50
+    wait_until(lambda: len(records(deployment)) >= time_to_kill, "changes after the crash", relay.check)
+    relay.kill()
+    for number in range(1400, 2000):
+        change_somehow(crm, random, number)
+    relay.start()
+    wait_until(lambda: unified(records(deployment)) == source(crm), "the stream to make the source's rows", relay.check)
+    assert relay.stop() == 0
+
+
+def test_a_source_without_logical_replication_is_refused_with_the_mend(
+    deployment: Deployment, crm: Any, relay: Relay
+) -> None:
+    crm.execute("DROP ROLE IF EXISTS no_replication")
+    crm.execute("CREATE ROLE no_replication LOGIN PASSWORD 'x'")
+    relay.environment["CRM_DSN"] = (
+        conninfo(deployment, SOURCE)
+        .replace("user=sluice", "user=no_replication")
+        .replace(f"password={deployment.config.aurora.password}", "password=x")
+    )
+    began = relay.log.stat().st_size
+    relay.start()
+    assert relay.process.wait(timeout=30) == 1
+    told = relay.log.read_text()[began:]
+    assert "ALTER ROLE … REPLICATION" in told
+    assert "password" not in told
