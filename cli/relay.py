@@ -9,9 +9,11 @@ from typing import Annotated, Final
 import psycopg
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from cli.deployment import PROJECT, find_deployment
 from gateways.relays.config import read_config
+from gateways.relays.mongodb import MongoRelay
 from gateways.relays.positions import Positions
 from gateways.relays.postgres import PostgresRelay
 from gateways.relays.producer import Producer
@@ -21,6 +23,9 @@ from udfs.errors import SluiceError
 relay_app = typer.Typer(no_args_is_help=True)
 IDLE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
+KINDS: Final[dict[str, type[PostgresRelay] | type[MongoRelay]]] = {"postgresql": PostgresRelay, "mongodb": MongoRelay}
+
+Relay = PostgresRelay | MongoRelay
 
 _log = logging.getLogger(__name__)
 
@@ -48,26 +53,26 @@ def run(
         relay.start()
         typer.echo(f"{config.stem}: loaded, capturing")
         _capture(relay, stop)
-    except (SluiceError, psycopg.Error) as error:
+    except (SluiceError, psycopg.Error, PyMongoError) as error:
         typer.echo(str(error).strip(), err=True)
         raise typer.Exit(1) from error
 
 
-def _relay(file: Path, run_dir: Path) -> PostgresRelay:
+def _relay(file: Path, run_dir: Path) -> Relay:
     wanted, deployment = read_config(file), find_deployment(run_dir)
     migrate_aurora(deployment.aurora, PROJECT / "sql" / "aurora")
     positions, producer = Positions(deployment.aurora), Producer(deployment)
-    return PostgresRelay(wanted.name, wanted.conninfo(), wanted.tables, positions, producer)
+    return KINDS[wanted.kind](wanted.name, wanted.conninfo(), wanted.tables, positions, producer)
 
 
-def _capture(relay: PostgresRelay, stop: threading.Event) -> None:
+def _capture(relay: Relay, stop: threading.Event) -> None:
     pause = IDLE_SECONDS
     while not stop.is_set():
         try:
             if not relay.step():
                 stop.wait(IDLE_SECONDS)
             pause = IDLE_SECONDS
-        except (psycopg.OperationalError, BotoCoreError, ClientError) as error:
+        except (psycopg.OperationalError, ConnectionFailure, BotoCoreError, ClientError) as error:
             _log.warning("%s: again in %.1f s", str(error).strip(), pause)
             stop.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

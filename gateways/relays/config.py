@@ -19,7 +19,7 @@ class RelayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One relay. `connection` names the environment variable with the source's connection string."""
 
     name: Name
-    kind: Literal["postgresql"]
+    kind: Literal["postgresql", "mongodb"]
     connection: Reference
     tables: Annotated[list[Table], Meta(min_length=1)]
 

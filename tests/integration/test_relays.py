@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from deployment import ROOT, Deployment, deploy, wait_until
+from pymongo import MongoClient
 
 from local.ministack import kinesis_client
 from local.stack import Stack
@@ -50,13 +51,19 @@ class Relay:
     """The command as it is run in production, which a test may kill."""
 
     def __init__(self, deployment: Deployment, folder: Path) -> None:
-        self.config = folder / "crm.yaml"
-        self.config.write_text("name: crm_relay\nkind: postgresql\nconnection: env:CRM_DSN\ntables: [crm.customers]\n")
+        self.folder = folder
+        self.configure("postgresql", "crm.customers")
         self.environment = deployment.environment | {
             "CRM_DSN": conninfo(deployment, SOURCE),
+            "IOT_URI": deployment.config.documentdb.uri,
             "PATH": str(Path(sys.executable).parent),
         }
         self.log = folder / "relay.log"
+
+    def configure(self, kind: str, table: str) -> None:
+        connection = {"postgresql": "CRM_DSN", "mongodb": "IOT_URI"}[kind]
+        self.config = self.folder / f"{kind}.yaml"
+        self.config.write_text(f"name: {kind}_relay\nkind: {kind}\nconnection: env:{connection}\ntables: [{table}]\n")
 
     def start(self) -> None:
         command = [str(Path(sys.executable).parent / "sluice"), "relay", "run", str(self.config)]
@@ -97,9 +104,9 @@ def records(deployment: Deployment) -> list[bytes]:
         iterator = answer["NextShardIterator"]
 
 
-def unified(lines: list[bytes]) -> dict[str, dict[str, str]]:
-    """The customers that the job makes of these records."""
-    unifier = Unifier(compile_masters(read_masters(ROOT / "specs")))
+def unified(lines: list[bytes], mappings: dict[str, str] | None = None) -> dict[str, dict[str, str]]:
+    """The rows that the job makes of these records."""
+    unifier = Unifier(compile_masters(mappings or read_masters(ROOT / "specs")))
     standing: dict[str, dict[str, str]] = {}
     for change in (change for line in lines for change in read_changes(line)):
         for outcome in unifier.apply(change):
@@ -167,3 +174,42 @@ def test_a_source_without_logical_replication_is_refused_with_the_mend(
     told = relay.log.read_text()[began:]
     assert "ALTER ROLE … REPLICATION" in told
     assert "password" not in told
+
+
+THINGS = """
+master: device
+key: device_id
+columns: {device_id: {}, firmware: {}}
+sources: [{schema: test_relays_iot, table: devices, columns: {device_id: _id, firmware: firmware.version}}]
+"""
+
+
+def test_mongodb_is_captured_through_crashes(deployment: Deployment, relay: Relay) -> None:
+    random = Random(8)
+    relay.configure("mongodb", "test_relays_iot.devices")
+    with MongoClient[dict[str, Any]](deployment.config.documentdb.uri) as client:
+        devices = client.test_relays_iot.devices
+        devices.insert_many([{"_id": f"d{n}", "firmware": {"version": "1.0"}} for n in range(200)])
+        before = len(records(deployment))
+        relay.start()
+        wait_until(lambda: len(records(deployment)) >= before + 200, "the full load on the stream", relay.check)
+        for number in range(1_000):
+            if number in (300, 600):
+                relay.kill()
+            if number in (400, 700):
+                relay.start()
+            key = f"d{random.randrange(250)}"
+            if number % 5:
+                devices.update_one({"_id": key}, {"$set": {"firmware.version": f"2.{number}"}}, upsert=True)
+            else:
+                devices.delete_one({"_id": key})
+
+        def expected() -> dict[str, dict[str, str]]:
+            return {
+                document["_id"]: {"device_id": document["_id"], "firmware": document["firmware"]["version"]}
+                for document in devices.find()
+            }
+
+        things = {"device.yaml": THINGS}
+        wait_until(lambda: unified(records(deployment), things) == expected(), "the collection", relay.check)
+    assert relay.stop() == 0
