@@ -13,6 +13,7 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 
 from cli.deployment import PROJECT, find_deployment
 from gateways.relays.config import read_config
+from gateways.relays.dynamodb import DynamoRelay
 from gateways.relays.mongodb import MongoRelay
 from gateways.relays.positions import Positions
 from gateways.relays.postgres import PostgresRelay
@@ -23,9 +24,8 @@ from udfs.errors import SluiceError
 relay_app = typer.Typer(no_args_is_help=True)
 IDLE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
-KINDS: Final[dict[str, type[PostgresRelay] | type[MongoRelay]]] = {"postgresql": PostgresRelay, "mongodb": MongoRelay}
 
-Relay = PostgresRelay | MongoRelay
+Relay = PostgresRelay | MongoRelay | DynamoRelay
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,10 @@ def _relay(file: Path, run_dir: Path) -> Relay:
     wanted, deployment = read_config(file), find_deployment(run_dir)
     migrate_aurora(deployment.aurora, PROJECT / "sql" / "aurora")
     positions, producer = Positions(deployment.aurora), Producer(deployment)
-    return KINDS[wanted.kind](wanted.name, wanted.conninfo(), wanted.tables, positions, producer)
+    if wanted.kind == "dynamodb":
+        return DynamoRelay(wanted.name, deployment.aws, wanted.tables, positions, producer)
+    kind = PostgresRelay if wanted.kind == "postgresql" else MongoRelay
+    return kind(wanted.name, wanted.conninfo(), wanted.tables, positions, producer)
 
 
 def _capture(relay: Relay, stop: threading.Event) -> None:

@@ -11,20 +11,22 @@ from msgspec import Meta
 from gateways.relays.errors import RelayError
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
-Table = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$")]
+Table = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.\-]{1,255}$")]
 Reference = Annotated[str, Meta(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class RelayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One relay. `connection` names the environment variable with the source's connection string."""
+    """One relay. `connection` names the environment variable with the source's connection string; DynamoDB has none."""
 
     name: Name
-    kind: Literal["postgresql", "mongodb"]
-    connection: Reference
+    kind: Literal["postgresql", "mongodb", "dynamodb"]
     tables: Annotated[list[Table], Meta(min_length=1)]
+    connection: Reference | None = None
 
     def conninfo(self, environment: Mapping[str, str] = os.environ) -> str:
         """The connection string: never log it."""
+        if self.connection is None:
+            raise RelayError(self.name, "it needs a `connection`, such as env:CRM_DSN")
         name = self.connection.removeprefix("env:")
         if name not in environment:
             raise RelayError(self.name, f"the environment has no {name}: set it to the source's connection string")

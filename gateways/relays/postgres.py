@@ -32,6 +32,8 @@ class PostgresRelay:
 
     def start(self) -> None:
         """Prepares the source and loads the tables unless that was done; raises RelayError."""
+        if unnamed := [table for table in self._tables if table.count(".") != 1]:
+            raise RelayError(self._name, f"expected tables as schema.table, got {', '.join(unnamed)}")
         with psycopg.connect(self._conninfo, autocommit=True) as connection:
             self._check(connection)
             self._publish(connection)

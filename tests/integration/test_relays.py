@@ -12,7 +12,7 @@ import pytest
 from deployment import ROOT, Deployment, deploy, wait_until
 from pymongo import MongoClient
 
-from local.ministack import kinesis_client
+from local.ministack import client, kinesis_client
 from local.stack import Stack
 from udfs.cdc.formats import read_changes
 from udfs.masters import MasterChange, compile_masters, read_masters
@@ -61,9 +61,9 @@ class Relay:
         self.log = folder / "relay.log"
 
     def configure(self, kind: str, table: str) -> None:
-        connection = {"postgresql": "CRM_DSN", "mongodb": "IOT_URI"}[kind]
+        connection = {"postgresql": "connection: env:CRM_DSN\n", "mongodb": "connection: env:IOT_URI\n"}
         self.config = self.folder / f"{kind}.yaml"
-        self.config.write_text(f"name: {kind}_relay\nkind: {kind}\nconnection: env:{connection}\ntables: [{table}]\n")
+        self.config.write_text(f"name: {kind}_relay\nkind: {kind}\ntables: [{table}]\n" + connection.get(kind, ""))
 
     def start(self) -> None:
         command = [str(Path(sys.executable).parent / "sluice"), "relay", "run", str(self.config)]
@@ -187,8 +187,8 @@ sources: [{schema: test_relays_iot, table: devices, columns: {device_id: _id, fi
 def test_mongodb_is_captured_through_crashes(deployment: Deployment, relay: Relay) -> None:
     random = Random(8)
     relay.configure("mongodb", "test_relays_iot.devices")
-    with MongoClient[dict[str, Any]](deployment.config.documentdb.uri) as client:
-        devices = client.test_relays_iot.devices
+    with MongoClient[dict[str, Any]](deployment.config.documentdb.uri) as mongo:
+        devices = mongo.test_relays_iot.devices
         devices.insert_many([{"_id": f"d{n}", "firmware": {"version": "1.0"}} for n in range(200)])
         before = len(records(deployment))
         relay.start()
@@ -212,4 +212,51 @@ def test_mongodb_is_captured_through_crashes(deployment: Deployment, relay: Rela
 
         things = {"device.yaml": THINGS}
         wait_until(lambda: unified(records(deployment), things) == expected(), "the collection", relay.check)
+    assert relay.stop() == 0
+
+
+RELEASES = """
+master: firmware
+key: firmware_id
+columns: {firmware_id: {}, version_name: {}}
+sources: [{schema: "", table: TestRelaysReleases, columns: {firmware_id: releaseId, version_name: version}}]
+"""
+
+
+def test_dynamodb_is_captured_through_crashes(deployment: Deployment, relay: Relay) -> None:
+    random, table = Random(9), "TestRelaysReleases"
+    relay.configure("dynamodb", table)
+    dynamodb = client(deployment.environment, "dynamodb")
+    dynamodb.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "releaseId", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "releaseId", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+
+    def put(key: str, version: str) -> None:
+        dynamodb.put_item(TableName=table, Item={"releaseId": {"S": key}, "version": {"S": version}})
+
+    for number in range(100):
+        put(f"r{number}", "1.0")
+    before = len(records(deployment))
+    relay.start()
+    wait_until(lambda: len(records(deployment)) >= before + 100, "the full load on the stream", relay.check)
+    for number in range(400):
+        if number in (100, 250):
+            relay.kill()
+        if number in (150, 300):
+            relay.start()
+        key = f"r{random.randrange(120)}"
+        if number % 5:
+            put(key, f"2.{number}")
+        else:
+            dynamodb.delete_item(TableName=table, Key={"releaseId": {"S": key}})
+    expected = {
+        item["releaseId"]["S"]: {"firmware_id": item["releaseId"]["S"], "version_name": item["version"]["S"]}
+        for item in dynamodb.scan(TableName=table)["Items"]
+    }
+    releases = {"firmware.yaml": RELEASES}
+    wait_until(lambda: unified(records(deployment), releases) == expected, "the table", relay.check)
     assert relay.stop() == 0
