@@ -9,9 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from deployment import Deployment, deploy, wait_until
+from deployment import ROOT, Deployment, deploy, wait_until
 from psycopg.rows import dict_row
 from pymongo import MongoClient
+from test_dead_letters import dlq, newest_checkpoint
 from test_job import SPEC, change, envelope
 
 from jobs.aggregate_rebuild import rebuild_day
@@ -23,11 +24,33 @@ DAY = datetime.combine(datetime.now(UTC).date() - timedelta(days=2), datetime.mi
 """A day that is over, and not too late for Hot."""
 
 
+DOCK = """
+product: loading-dock
+title: Loading dock sensor, a product of this test only
+version: {version}
+domain: telemetry
+format: hex
+layout:
+  kind: length
+  size: 2
+  fields:
+    - {{name: temperature, at: 0, type: i16, scale: 0.1, unit: Cel, range: [-40, {highest}]}}
+examples:
+  - {{payload: "00c8", expect: {{temperature: 20.0}}}}
+"""
+
+
 @pytest.fixture(scope="module")
 def deployment(shared_stack: Stack, folder: Path) -> Deployment:
     deployment = deploy(shared_stack, folder / "project", "test_stores")
     (deployment.project / "specs" / "products" / "frost-guard.yaml").write_text(SPEC)
+    write_dock(deployment, version=1, highest=40)
     return deployment
+
+
+def write_dock(deployment: Deployment, version: int, highest: int) -> None:
+    spec = deployment.project / "specs" / "products" / "loading-dock.yaml"
+    spec.write_text(DOCK.format(version=version, highest=highest))
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +239,38 @@ def test_no_document_of_hot_names_a_customer(hot: Any) -> None:
         for document in documents:
             assert not {"customer_id", "site_id", "limits"} & document.keys()
             assert not {"C1", "C2"} & {str(value) for value in document.values()}
+
+
+def test_after_a_mended_spec_and_a_replay_nearly_all_is_usable(
+    deployment: Deployment, aurora: Any, hot: Any, job: list[Job], folder: Path
+) -> None:
+    commit(deployment, change("assets", "devices", {"serial_no": "dock-1", "model": "loading-dock", "site_id": "S1"}))
+    wait_until(lambda: bool(row(aurora, "device", "device_id", "dock-1")), "the device in Aurora")
+    now = int(time.time() * 1000)
+    payloads = ["01f4" if number % 5 == 0 else "00c8" for number in range(100)]  # 50 and 20 degrees
+    for number, payload in enumerate(payloads):
+        line = envelope("dock-1", payload, product="loading-dock", event_time=now - number)
+        deployment.send(line, key="dock-1")
+    wait_until(lambda: usable(hot) == (100, 80), "a fifth to be refused")
+    wait_until(lambda: hot.dead_letters.count_documents({"product": "loading-dock"}) == 20, "the letters")
+    job[0].stop()
+    write_dock(deployment, version=2, highest=85)
+    job[0] = Job.start(
+        deployment.project,
+        ROOT / "target" / "sluice.jar",
+        deployment.environment,
+        folder / "run",
+        {"execution.state-recovery.path": newest_checkpoint(folder / "run")},
+    )
+    job[0].wait_until_running()
+    replayed = dlq(deployment, "replay", "--product", "loading-dock", "--wait", "60")
+    assert replayed.exit_code == 0, replayed.output
+    wait_until(lambda: usable(hot) == (100, 100), "all of it to be usable", job[0].check)
+
+
+def usable(hot: Any) -> tuple[int, int]:
+    rows = list(hot.data_quality_1d.find({"product": "loading-dock"}))
+    return sum(row["num_received"] for row in rows), sum(row["num_usable"] for row in rows)
 
 
 def test_after_a_start_without_snapshot_nothing_is_stale_or_lost(
