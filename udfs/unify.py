@@ -5,6 +5,7 @@ trusted source gives the key, and of each column the first value. A row that fai
 fails: nothing of it is applied, and what was applied before stands.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -170,17 +171,15 @@ class Unifier:
     def _settle(self, groups: set[Group], referrers: Iterable[Group] = ()) -> Iterator[Outcome]:
         """Judge these things anew, then those that refer to them, and those that what changed concerns."""
         # What has no rows any more comes first: it gives its key free.
-        queue = dict.fromkeys(sorted(groups, key=lambda group: (bool(self._members.get(group)), group)))
-        queue |= dict.fromkeys(sorted(referrers))
+        queue = OrderedDict.fromkeys(sorted(groups, key=lambda group: (bool(self._members.get(group)), group)))
+        queue.update(dict.fromkeys(sorted(referrers)))
         while queue:
-            group = next(iter(queue))
-            del queue[group]
+            group, _ = queue.popitem(last=False)
             for outcome in self._judge(group):
                 yield outcome
                 if isinstance(outcome, MasterChange):
-                    queue |= dict.fromkeys(
-                        sorted({*self._concerned(group, outcome), *self._namesakes(outcome)} - {group})
-                    )
+                    concerned = {*self._concerned(group, outcome), *self._namesakes(outcome)} - {group}
+                    queue.update(dict.fromkeys(sorted(concerned)))
 
     def _concerned(self, group: Group, change: MasterChange) -> Iterator[Group]:
         """The things that refer to this one by whichever key it has had."""
