@@ -9,6 +9,7 @@ from cli.aggregate import aggregate_app
 from cli.alarm import alarm_app
 from cli.dlq import dlq_app
 from cli.formula import formula_app
+from cli.gateway import gateway_app
 from cli.lake import lake_app
 from cli.master import master_app
 from cli.package import package
@@ -55,6 +56,7 @@ app.add_typer(aggregate_app, name="aggregate")
 app.add_typer(alarm_app, name="alarm")
 app.add_typer(master_app, name="master")
 app.add_typer(formula_app, name="formula")
+app.add_typer(gateway_app, name="gateway")
 app.add_typer(relay_app, name="relay")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(lake_app, name="lake")

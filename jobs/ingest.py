@@ -16,7 +16,7 @@ from udfs.message import Envelope
 MAX_CLOCK_AHEAD: Final = 5 * 60_000
 """Milliseconds that a gateway's clock may be ahead: a time further on would push the watermark past honest devices."""
 
-_DEVICE_ID: Final = re.compile(r"[\w.:@/+\-]{1,128}", re.ASCII)
+DEVICE_ID: Final = re.compile(r"[\w.:@/+\-]{1,128}", re.ASCII)
 _DECODER: Final = msgspec.json.Decoder(Envelope)
 _OFFSET: Final = re.compile(r"\(byte (\d+)\)")
 
@@ -68,7 +68,7 @@ def read_envelope(line: Line, arrived_at: int) -> Envelope:
         raise EnvelopeError(f"not an envelope: {message}", field=field.rstrip("`"), byte_offset=byte_offset) from error
     except RecursionError as error:
         raise EnvelopeError("not an envelope: lists or objects stand too deep in one another") from error
-    if not _DEVICE_ID.fullmatch(envelope.device):
+    if not DEVICE_ID.fullmatch(envelope.device):
         raise EnvelopeError("expected a device id of 1 to 128 letters, digits or `.:@/+-_`", field="device")
     _check_time("received_at", envelope.received_at, arrived_at)
     if envelope.event_time is not None:

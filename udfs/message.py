@@ -19,8 +19,12 @@ class Replay(msgspec.Struct, kw_only=True, frozen=True):
     reason: Annotated[str, Meta(pattern=r"^[a-z_]{1,32}$")]
 
 
-class Envelope(msgspec.Struct, kw_only=True):
-    """One payload as a gateway received it; times are epoch milliseconds, `payload` is hex for binary formats."""
+class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One payload as a gateway received it; times are epoch milliseconds, `payload` is hex for binary formats.
+
+    `key` is the sender's own name of the payload, if it has one: under it the payload is the same message whenever it
+    comes again. Without one a payload that has no time of its own and comes again is a further message.
+    """
 
     product: str
     device: str
@@ -31,6 +35,7 @@ class Envelope(msgspec.Struct, kw_only=True):
     firmware: str | None = None
     port: int | None = None
     event_time: int | None = None
+    key: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
     replay: Replay | None = None
 
 

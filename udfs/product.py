@@ -111,7 +111,7 @@ class ProductSpec:
         if before is not None and self.steps:
             before.judge(self.product, envelope.device, self.steps, row, event_time)
         return Message(
-            message_id=message_id(self.product, envelope.device, event_time, index, data),
+            message_id=message_id(self.product, envelope.device, envelope.key or event_time, index, data),
             domain=row.domain or self.domain,
             product=self.product,
             device_id=envelope.device,
@@ -145,9 +145,10 @@ def payload_bytes(payload: str, payload_format: str) -> bytes:
     return payload.encode("utf-8", "surrogatepass")
 
 
-def message_id(product: str, device: str, event_time: int, index: int, data: bytes) -> str:
-    """32 hex digits that are the same for the same bytes of the same device at the same event time."""
-    head = f"{product}\n{device}\n{event_time}\n{index}\n".encode("utf-8", "surrogatepass")
+def message_id(product: str, device: str, occasion: int | str, index: int, data: bytes) -> str:
+    """32 hex digits that are the same for the same bytes of the same device on the same occasion: the event time, or
+    the key that the sender gave."""
+    head = f"{product}\n{device}\n{occasion!r}\n{index}\n".encode("utf-8", "surrogatepass")
     return blake2b(head + data, digest_size=16).hexdigest()
 
 

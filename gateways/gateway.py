@@ -1,0 +1,81 @@
+"""A gateway process: its sources around one intake and one producer, from the start to a graceful drain."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+import structlog
+from prometheus_client import start_http_server
+
+from gateways.config import GatewayConfig
+from gateways.devices import Devices
+from gateways.errors import GatewayConfigError
+from gateways.intake import Intake
+from gateways.metrics import Metrics
+from gateways.producer import Producer, open_spool
+from gateways.stream import Stream
+from jobs.config import Config
+from udfs.catalog import Catalog
+
+_log = structlog.get_logger(__name__)
+
+
+class Source(Protocol):
+    """What a protocol's module offers."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serves until `stop` is set, then ends what is under way; raises GatewayConfigError where it cannot start."""
+
+
+async def run_gateway(
+    config: GatewayConfig, deployment: Config, catalog: Catalog, folder: Path, stop: asyncio.Event
+) -> None:
+    """Serves until `stop` is set, then drains: sources first, then what waits for Kinesis.
+
+    `folder` is where the gateway file stands. Raises GatewayConfigError where something cannot start.
+    """
+    stream, metrics, devices = Stream(deployment.aws, deployment.kinesis.devices), Metrics(), Devices(deployment.aurora)
+    await asyncio.to_thread(stream.check)
+    await asyncio.to_thread(_first_look, devices, config)
+    if config.metrics is not None:
+        server, _ = start_http_server(config.metrics.port, config.metrics.host, metrics.registry)
+        _log.info("metrics", host=config.metrics.host, port=server.server_port)
+    producer = Producer(stream, open_spool(config.producer, folder), config.producer, metrics)
+    intake = Intake(producer, devices, metrics, config.unknown_devices, config.max_payload_kib << 10)
+    sending, refreshing = asyncio.create_task(producer.run()), asyncio.create_task(devices.keep_fresh())
+    try:
+        await _serve(sources(config, intake, catalog, metrics), sending, stop)
+    finally:
+        refreshing.cancel()
+        await producer.close(sending)
+        _log.info("drained")
+
+
+def sources(config: GatewayConfig, intake: Intake, catalog: Catalog, metrics: Metrics) -> list[Source]:
+    """What the gateway file asks for."""
+    return []
+
+
+async def _serve(running: Sequence[Source], sending: "asyncio.Task[None]", stop: asyncio.Event) -> None:
+    """Until `stop` is set, or until something ends by a fault: then all others end too, and it is raised."""
+    tasks = [asyncio.create_task(source.run(stop)) for source in running]
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([*tasks, sending, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+    if sending.done():
+        sending.result()
+
+
+def _first_look(devices: Devices, config: GatewayConfig) -> None:
+    try:
+        devices.refresh()
+    except psycopg.Error as error:
+        if config.unknown_devices == "deny":
+            mend = "without the master data every device would be denied"
+            raise GatewayConfigError("sluice.aurora", "read.host", f"{str(error).strip()}: {mend}") from error
+        _log.warning("the master data is out of reach, every device is unknown until it is", error=str(error).strip())
