@@ -9,7 +9,6 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -54,7 +53,7 @@ class Producer:
         self._not_before = [0.0] * NUM_GROUPS
         self._failing_since: float | None = None
         self._is_spooling = spool.size > 0
-        self._is_closing = False
+        self._ends_at: float | None = None
         self._room = asyncio.Event()
         metrics.pending_bytes.set_function(lambda: self._batches.size)
         metrics.spool_bytes.set_function(lambda: spool.size)
@@ -64,21 +63,21 @@ class Producer:
 
         The future is done when the line is durable, and fails with Unavailable where it will not be.
         """
-        while self._batches.size >= self._memory and not self._is_closing:
+        while self._batches.size >= self._memory and self._ends_at is None:
             self._room.clear()
             await self._room.wait()
-        if self._is_closing:
+        if self._ends_at is not None:
             raise Unavailable("the gateway is stopping")
         return self._batches.add(device_id, line, _now())
 
     @property
     def has_room(self) -> bool:
         """Whether `offer` would not wait."""
-        return self._batches.size < self._memory and not self._is_closing
+        return self._batches.size < self._memory and self._ends_at is None
 
     async def run(self) -> None:
-        """Sends until it is cancelled."""
-        while True:
+        """Sends until `close`."""
+        while self._ends_at is None or (self._batches.size and _now() < self._ends_at):
             busy = await (self._through_spool() if self._is_spooling else self._directly())
             if self._batches.size < self._memory:
                 self._room.set()
@@ -90,14 +89,9 @@ class Producer:
 
         What is left then was never told to be durable: its senders hear so and still have it.
         """
-        self._is_closing = True
+        self._ends_at = _now() + patience
         self._room.set()
-        deadline = _now() + patience
-        while self._batches.size and not running.done() and _now() < deadline:
-            await asyncio.sleep(TICK_SECONDS)
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await asyncio.wait([running])
         left = list(self._batches.all())
         if left and not await self._to_spool(left):
             for batch in left:
@@ -116,14 +110,16 @@ class Producer:
         if self._failing_since is not None and (
             _now() - self._failing_since > self._spool_after or self._batches.size > self._memory // 2
         ):
-            _log.warning("Kinesis does not take all: records go to the spool", stream=self._stream.name)
+            _log.warning(
+                "Kinesis does not take all: records go to the spool", stream=self._stream.name, errors=outcomes
+            )
             self._is_spooling = True
         return any(error is None for error in outcomes)
 
     async def _through_spool(self) -> bool:
         """Spools what is due, then puts the oldest of what is spooled; True where some of it went on."""
         due = self._batches.due(_now())
-        spooled = bool(due) and not self._spool.is_full and await self._to_spool(due)
+        spooled = bool(due) and await self._to_spool(due)
         now = _now()
         heads = await asyncio.to_thread(self._spool.heads, MAX_RECORDS)
         ready = _fitting([record for record in heads if self._not_before[record.group] <= now])
@@ -137,6 +133,8 @@ class Producer:
         return spooled or bool(taken)
 
     async def _to_spool(self, batches: Sequence[Batch]) -> bool:
+        if self._spool.is_full:
+            return False
         try:
             await asyncio.to_thread(self._spool.append, [(batch.group, batch.data) for batch in batches])
         except sqlite3.Error as error:
@@ -165,9 +163,6 @@ class Producer:
         if not refused:
             self._failing_since = None
         elif self._failing_since is None:
-            _log.warning(
-                "Kinesis refuses records, they are put again", stream=self._stream.name, errors=sorted(refused)
-            )
             self._failing_since = now
         return outcomes
 

@@ -26,7 +26,7 @@ class Spool:
         self._limit = limit
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+            self._database = sqlite3.connect(file, timeout=1, isolation_level=None, check_same_thread=False)
             self._database.executescript(
                 # FULL: a row that was told to be durable survives the machine, too.
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "

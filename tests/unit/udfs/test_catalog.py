@@ -45,6 +45,15 @@ def test_the_same_bytes_at_the_same_event_time_have_the_same_id(catalog: Catalog
     assert len({id_of(), id_of(device="other"), id_of(payload="03673401046865")}) == 3
 
 
+def test_a_payload_that_comes_again_under_its_key_is_the_same_message(catalog: Catalog) -> None:
+    def id_of(**changes: object) -> str:
+        return catalog.decode(msgspec.structs.replace(AM319, **changes))[0].message_id
+
+    assert id_of(key="17") == id_of(key="17", received_at=1_700_000_060_000)
+    other_texts = id_of(), id_of(key="17"), id_of(key="18"), id_of(key="17", payload="03673401046865")
+    assert len({*other_texts, id_of(key="1700000000000")}) == 5
+
+
 def test_each_message_of_a_payload_has_its_own_id(catalog: Catalog) -> None:
     payload = '{"data":[{"wind":{"speed":1}},{"wind":{"speed":1}}]}'
     envelope = msgspec.structs.replace(AM319, product="ttn-wind-normalized", payload=payload)
