@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from local.ledger import ExpectedAlarm, Line
-from local.signals import Readings
+from local.signals import Readings, imei
 from udfs.catalog import Catalog
 from udfs.timestamps import parse_iso
 
@@ -23,6 +23,15 @@ PROTOCOLS: Final = {
 }
 # Their payload has a clock of its own; the gateway adds no event time.
 OWN_CLOCK: Final = frozenset({"meitrack-aaa", "coldroom-logger"})
+
+
+STRANGER: Final = 9999
+"""Index of the unregistered device of each product."""
+
+
+def device_id(product: str, index: int) -> str:
+    """A tracker is known by what its frames say, any other device by what its gateway is told."""
+    return imei(index) if product == "meitrack-aaa" else f"{product}-{index:04d}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Fleet:
         self.seed = seed
         rng = self.rng("register")
         self.devices = [
-            Device(f"{product}-{index:04d}", product, index, f"site-{rng.randrange(NUM_SITES):02d}", "1.0")
+            Device(device_id(product, index), product, index, f"site-{rng.randrange(NUM_SITES):02d}", "1.0")
             for product in PROTOCOLS
             for index in range(devices // len(PROTOCOLS))
         ]
@@ -64,7 +73,7 @@ class Fleet:
     def unregistered(self) -> list[Device]:
         """Devices that send but that no master data knows, one of each product."""
         return [
-            replace(device, device_id=f"{device.product}-stranger", registered=False)
+            replace(device, device_id=device_id(device.product, STRANGER), index=STRANGER, registered=False)
             for device in self.devices
             if device.index == 0
         ]

@@ -18,6 +18,11 @@ HOT: Final[Mapping[str, float]] = {"milesight-am319": 46.0, "coldroom-logger": 1
 """Above every limit that holds for a device of the product, but the one raised during the run."""
 
 
+def imei(index: int) -> str:
+    """What tracker number `index` calls itself."""
+    return f"{867_144_025_000_000 + index:015d}"
+
+
 def measure(product: str, index: int, at: int, serial: int, rng: Random) -> Readings:
     """Healthy readings of device number `index` at epoch ms `at`; `serial` rises with each report of the device."""
     return _SIGNALS[product](index, at, serial, rng)
@@ -71,11 +76,11 @@ def _vehicle(index: int, at: int, serial: int, rng: Random) -> Readings:
     angle = serial / 60 + index
     return {
         "flag": chr(ord("A") + serial % 26),
-        "imei": f"{867_144_025_000_000 + index:015d}",
+        "imei": imei(index),
         "command": "AAA",
         "event": 35,
-        "latitude": round(52.52 + 0.05 * math.sin(angle) + index * 0.01, 6),
-        "longitude": round(13.40 + 0.08 * math.cos(angle) + index * 0.01, 6),
+        "latitude": round(52.52 + 0.05 * math.sin(angle) + index % 100 * 0.01, 6),
+        "longitude": round(13.40 + 0.08 * math.cos(angle) + index % 100 * 0.01, 6),
         "time": iso_text(at // 1000 * 1000),
         "gps_valid": "true",
         "satellites": 7 + serial % 5,
@@ -83,7 +88,7 @@ def _vehicle(index: int, at: int, serial: int, rng: Random) -> Readings:
         "speed_kmh": speed,
         "course_deg": round(math.degrees(angle)) % 360,
         "hdop": 1.0,
-        "altitude_m": 34 + index,
+        "altitude_m": 34 + index % 100,
         "odometer_m": 1_000_000 * (index + 1) + serial * 12,
         "runtime": serial,
         "mcc": 262,
