@@ -9,6 +9,8 @@ import structlog
 from jobs.config import Aurora
 
 REFRESH_SECONDS: Final = 10.0
+REFRESHES_A_FULL_ONE: Final = 30
+"""Now and then all is read: a source that lags behind the others commits versions that are older than the newest."""
 
 _log = structlog.get_logger(__name__)
 
@@ -21,12 +23,13 @@ class Device(NamedTuple):
 
 
 class Devices:
-    """All registered devices by id. Every refresh reads only what has changed since the one before."""
+    """All registered devices by id. A refresh reads what has newer versions than the one before, now and then all."""
 
     def __init__(self, aurora: Aurora) -> None:
         self._aurora = aurora
         self._known: dict[str, Device] = {}
         self._version = -1
+        self._refreshes = 0
 
     def find(self, device_id: str) -> Device | None:
         """None where nobody has registered the device."""
@@ -37,6 +40,9 @@ class Devices:
 
     def refresh(self) -> None:
         """Reads the rows that are new since the last call; raises psycopg.Error."""
+        if self._refreshes % REFRESHES_A_FULL_ONE == 0:
+            self._version = -1
+        self._refreshes += 1
         query = "SELECT device_id, product, firmware, deleted, version FROM device WHERE version > %s ORDER BY version"
         with psycopg.connect(self._aurora.conninfo(self._aurora.read_host)) as connection:
             for device_id, product, firmware, deleted, version in connection.execute(query, [self._version]):
