@@ -108,7 +108,10 @@ class Fleet:
     ) -> Line:
         """The line of these readings with its truth."""
         data = msgspec.json.encode(self.envelope(device, readings, received_at, event_time))
-        return Line(device.device_id, data, len(readings), registered=device.registered, late=late, alarm=alarm)
+        via = PROTOCOLS[device.product]
+        return Line(
+            device.device_id, data, len(readings), registered=device.registered, late=late, alarm=alarm, via=via
+        )
 
     def published_examples(self, now: int) -> list[Line]:
         """Every example of the specs, each from an unregistered device of its own; the spec says what comes out."""

@@ -16,7 +16,10 @@ class ExpectedAlarm(NamedTuple):
 
 @dataclass(frozen=True)
 class Line:
-    """One line of device data with its truth: `messages` it decodes to, or the `dead` reason that refuses it."""
+    """One line of device data with its truth: `messages` it decodes to, or the `dead` reason that refuses it.
+
+    `via` is the protocol by which a gateway can make this line of what it receives; None: it goes onto the stream.
+    """
 
     device_id: str
     data: bytes
@@ -26,6 +29,7 @@ class Line:
     registered: bool = True
     late: bool = False
     alarm: ExpectedAlarm | None = None
+    via: str | None = None
 
 
 @dataclass

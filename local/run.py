@@ -14,6 +14,7 @@ from rich.console import Console
 
 from jobs.config import Config, load_config
 from local.fleet import Fleet
+from local.gateway import Gateway
 from local.job import Job
 from local.latency import LatencyProbe
 from local.reconciliation import Check, reconcile, render
@@ -55,31 +56,43 @@ def run(plan: RunPlan, console: Console) -> bool:
             console.print(f"job     running after {time.monotonic() - began:.1f} s, Flink's web UI: {job.web_ui}")
             config = load_config(plan.project / "flink-conf" / "local.json", os.environ | environment)
             os.environ.update(environment)  # boto3 and the lake take their credentials from there
-            with Stores(config) as stores, _latency(config) as latency:
-                checks = _run_fleet(plan, console, config, job, stores, latency)
-                console.print(f"memory  {_gibibytes(stack, job):.1f} GiB (stack and job)")
+            with Gateway.start(plan.project, environment, plan.run_dir) as gateway:
+                console.print(f"gateway serves after {time.monotonic() - began:.1f} s: TCP, MQTT, REST and files")
+                with Stores(config) as stores, _latency(config) as latency:
+                    checks = _run_fleet(plan, console, config, job, gateway, stores, latency)
+                    console.print(f"memory  {_gibibytes(stack, job, gateway):.1f} GiB (stack, job and gateway)")
     console.print(render(checks))
     return all(check.holds for check in checks)
 
 
 def _run_fleet(
-    plan: RunPlan, console: Console, config: Config, job: Job, stores: Stores, latency: LatencyProbe
+    plan: RunPlan,
+    console: Console,
+    config: Config,
+    job: Job,
+    gateway: Gateway,
+    stores: Stores,
+    latency: LatencyProbe,
 ) -> list[Check]:
     keys = compile_masters(read_masters(plan.project / "specs")).keys
     fleet = Fleet(compile_catalog(read_specs(plan.project / "specs")), plan.seed, plan.devices)
     kinesis = boto3.client("kinesis", endpoint_url=config.aws.endpoint or None, region_name=config.aws.region)
-    simulator = FleetSimulator(
-        kinesis,
-        fleet,
-        plan.rate,
-        plan.run_seconds,
-        master_applied=lambda: len(stores.master_rows("device", keys["device"])) >= len(fleet.devices),
-        device_stream=config.kinesis.devices,
-        master_stream=config.kinesis.masters,
-    )
-    console.print(f"fleet   {len(fleet.devices)} devices, {plan.rate:g} messages/s; Ctrl-C ends the run with its table")
-    with _sending(simulator) as sending:
-        _watch(plan, console, simulator, sending, job, stores, latency)
+    with gateway.senders() as senders:
+        simulator = FleetSimulator(
+            kinesis,
+            fleet,
+            plan.rate,
+            plan.run_seconds,
+            master_applied=lambda: len(stores.master_rows("device", keys["device"])) >= len(fleet.devices),
+            device_stream=config.kinesis.devices,
+            master_stream=config.kinesis.masters,
+            senders=senders,
+        )
+        console.print(
+            f"fleet   {len(fleet.devices)} devices, {plan.rate:g} messages/s; Ctrl-C ends the run with its table"
+        )
+        with _sending(simulator) as sending:
+            _watch(plan, console, simulator, sending, job, stores, latency)
     console.print("fleet   stopped; waiting until the stores have all of it")
     return _settle(simulator, job, stores, keys, config.documentdb.ttl_days)
 
@@ -167,5 +180,7 @@ def _latency(config: Config) -> Iterator[LatencyProbe]:
         probe.stop()
 
 
-def _gibibytes(stack: Stack, job: Job) -> float:
-    return (job.memory_bytes + sum(server.memory_bytes() for server in stack.services.values())) / (1 << 30)
+def _gibibytes(stack: Stack, job: Job, gateway: Gateway) -> float:
+    return (
+        job.memory_bytes + gateway.memory_bytes + sum(server.memory_bytes() for server in stack.services.values())
+    ) / (1 << 30)

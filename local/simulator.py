@@ -8,7 +8,7 @@ import copy
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -21,6 +21,7 @@ from local.master_data import Replication, RowChange, changes, enter, full_load,
 from local.ministack import DEVICE_STREAM, MASTER_STREAM
 from local.records import StreamRecord, pack_lines, put_records
 from local.scripts import CYCLE_SECONDS, LATE_BY_MS, Script, Step, limit_raised_at, scripts, window
+from local.senders import Sender
 from local.signals import drive, hot, measure
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ _DEVICE_CLOCK_STEP_MS: Final = 1
 class FleetSimulator:
     """Sends until told to stop, or for `run_seconds` (None: no end); `rate` is messages a second.
 
-    `master_applied` is asked after the full load until it says yes; only then devices send.
+    `master_applied` is asked after the full load until it says yes; only then devices send: by the `senders` of their
+    protocols, where there is none onto the stream.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class FleetSimulator:
         master_applied: Callable[[], bool] = lambda: True,
         device_stream: str = DEVICE_STREAM,
         master_stream: str = MASTER_STREAM,
+        senders: Mapping[str, Sender] = {},
     ) -> None:
         self._kinesis = kinesis_client
+        self._senders = senders
         self._fleet = fleet
         self._rate = rate
         self._run_seconds = run_seconds
@@ -198,7 +202,7 @@ class FleetSimulator:
         dice = self._rng.random()
         if dice < BROKEN:
             return [*lines[:-1], self._broken(device, now)]
-        if dice < BROKEN + REPEATED:
+        if dice < BROKEN + REPEATED and lines[-1].via != "file":  # a file that comes again is not loaded again
             self._repeats.append((elapsed + REPEAT_AFTER_SECONDS, replace(lines[-1], duplicate=True)))
         elif dice < BROKEN + REPEATED + LATE and device.product != "meitrack-aaa":
             lines.append(self._late(device, now))
@@ -230,7 +234,10 @@ class FleetSimulator:
         return due
 
     def _send(self, lines: list[Line]) -> None:
-        put_records(self._kinesis, self._device_stream, pack_lines(lines, LINES_PER_RECORD))
+        for via, sender in self._senders.items():
+            sender.send([line for line in lines if line.via == via])
+        direct = [line for line in lines if line.via not in self._senders]
+        put_records(self._kinesis, self._device_stream, pack_lines(direct, LINES_PER_RECORD))
         with self._lock:
             for line in lines:
                 self._ledger.add(line)
