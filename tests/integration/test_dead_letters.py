@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from deployment import ROOT, Deployment, deploy, wait_until
+from deployment import ROOT, Deployment, deploy, newest_checkpoint, wait_until
 from pymongo import MongoClient
 from typer.testing import CliRunner
 
@@ -102,11 +102,6 @@ def write_spec(deployment: Deployment, version: int, highest: int) -> None:
 def envelope(device: str, payload: str) -> bytes:
     fields = {"product": "roof-probe", "device": device, "protocol": "mqtt", "payload": payload}
     return json.dumps(fields | {"received_at": time.time_ns() // 1_000_000}).encode()
-
-
-def newest_checkpoint(run_dir: Path) -> str:
-    complete = run_dir.glob("data/checkpoints/*/chk-*/_metadata")
-    return max(complete, key=lambda path: path.stat().st_mtime).parent.as_uri()
 
 
 def dlq(deployment: Deployment, *arguments: str) -> Result:
