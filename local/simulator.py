@@ -1,7 +1,7 @@
 """The fleet simulator: puts the fleet's envelopes and its master data on Kinesis, and keeps the ledger of it.
 
-Order of a run: full load of master data; the published examples; then, at the wanted rate, healthy readings with
-broken, late and repeated lines among them, the scripts of each cycle and changes of master data; last a quiet time.
+Order of a run: full load of master data; then, at the wanted rate, healthy readings with broken, late and repeated
+lines among them, the published examples, the scripts of each cycle and changes of master data; last a quiet time.
 """
 
 import copy
@@ -20,7 +20,7 @@ from local.ledger import ExpectedAlarm, Ledger, Line
 from local.master_data import Replication, RowChange, changes, enter, full_load, noise
 from local.ministack import DEVICE_STREAM, MASTER_STREAM
 from local.records import StreamRecord, pack_lines, put_records
-from local.scripts import CYCLE_SECONDS, LATE_BY_MS, Script, Step, limit_raised_at, scripts, window
+from local.scripts import CYCLE_SECONDS, LATE_BY_MS, LATE_FROM_SECONDS, Script, Step, limit_raised_at, scripts, window
 from local.senders import Sender
 from local.signals import drive, hot, measure
 
@@ -80,6 +80,7 @@ class FleetSimulator:
         self._steps: list[Step] = []
         self._faults: Counter[str] = Counter()
         self._repeats: list[tuple[float, Line]] = []
+        self._examples_sent = False
         self._changes: list[tuple[float, list[RowChange]]] = []
 
     @property
@@ -94,7 +95,6 @@ class FleetSimulator:
         self._wait_for_master_data(stop_event)
         start = time.monotonic()
         self._plan_changes()
-        self._send(self._fleet.published_examples(_now_ms()))
         while not stop_event.is_set():
             elapsed = time.monotonic() - start
             if self._run_seconds is not None and elapsed >= self._run_seconds:
@@ -109,6 +109,7 @@ class FleetSimulator:
         lines = [self._scripted(step, now) for step in self._due_steps(elapsed)]
         lines += self._background(elapsed, now)
         lines += self._due_repeats(elapsed)
+        lines += self._due_examples(elapsed, now)
         self._send(lines)
 
     def _load_master_data(self) -> None:
@@ -232,6 +233,13 @@ class FleetSimulator:
         due = [line for at, line in self._repeats if at <= elapsed]
         self._repeats = [(at, line) for at, line in self._repeats if at > elapsed]
         return due
+
+    def _due_examples(self, elapsed: float, now: int) -> list[Line]:
+        """The published examples, once: times of years ago are in some, so they come as late as late readings."""
+        if self._examples_sent or elapsed < min(LATE_FROM_SECONDS, window(0, self._run_seconds)[1]):
+            return []
+        self._examples_sent = True
+        return self._fleet.published_examples(now)
 
     def _send(self, lines: list[Line]) -> None:
         for via, sender in self._senders.items():
