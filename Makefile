@@ -16,7 +16,7 @@ $(READY): requirements/lock.txt pyproject.toml setup.sh
 	@./setup.sh
 
 jar: $(JAR)
-$(JAR): pom.xml $(shell find java -name '*.java') | $(READY)
+$(JAR): pom.xml $(shell find java tests/java -name '*.java') | $(READY)
 	@mkdir -p build
 	@printf '\033[1msetup\033[0m  target/sluice.jar by Maven (about a minute the first time)\n'
 	@mvn -q -B package >$(MAVEN_LOG) 2>&1 || { cat $(MAVEN_LOG) >&2; echo 'setup: Maven failed, see above and $(MAVEN_LOG)' >&2; exit 1; }

@@ -29,6 +29,7 @@ UNKNOWN: Final = "unknown"
 """Product, in the raw table, of a line that names no known one: senders must not be able to make partitions."""
 
 OPERATOR: Final = "ingest, decode, enrich"
+_EVENT_TIME: Final = rows.MESSAGE.get_field_names().index("event_time")
 _SITE_ID: Final = rows.MESSAGE.get_field_names().index("site_id")
 _QUALITY: Final = rows.MESSAGE.get_field_names().index("quality")
 
@@ -65,11 +66,13 @@ class Decode(BroadcastProcessFunction):  # type: ignore[misc]
     def process_element(self, value: Row, ctx: BroadcastProcessFunction.ReadOnlyContext) -> Iterator[Any]:
         if not self._restored:
             self._restore(ctx)
-        envelopes, messages, letters = decode_record(Record(*value), self._catalog, self._master_data)
+        record = Record(*value)
+        envelopes, messages, letters = decode_record(record, self._catalog, self._master_data)
         self._count(envelopes, messages, letters)
         for letter in letters:
             yield DEAD_LETTERS, Row(*letter)
-        yield Row(envelopes, messages)
+        newest_event_time = max((message[_EVENT_TIME] for message in messages), default=0)
+        yield Row(record.shard_id, newest_event_time, envelopes, messages)
 
     def process_broadcast_element(self, value: Row, ctx: BroadcastProcessFunction.Context) -> Iterator[Any]:
         if not self._restored:

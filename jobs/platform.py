@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from pyflink.common import Duration, WatermarkStrategy
 from pyflink.common.typeinfo import Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
 from pyflink.table import Schema, StreamTableEnvironment, Table
 from pyflink.table.types import LocalZonedTimestampType
 
@@ -68,8 +68,8 @@ _MARKS: Final = (
 )
 """What operators say of alarms, as the rows of rows.OBSERVATION; `version` counts from the commit's time."""
 
-_IDLE_MS: Final = 500
-"""A stream that time does not wait for is idle after so long."""
+_KEPT: Final = "SOURCE_WATERMARK()"
+"""The watermark that a stream has already."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> No
     _dead_letters(t_env, changes, decoded)
     for statement in _statements(project, values, "views"):
         t_env.execute_sql(statement.text)
-    publish_messages(t_env, t_env.from_path("counted_messages"), project.catalog, config.job.watermark_delay)
+    publish_messages(t_env, t_env.from_path("counted_messages"), project.catalog, _KEPT)
     publish_alarms(t_env, runnable_rules(t_env, project, config.job.strict_rules), changes, config, project)
     _write_in_batches(t_env, config.documentdb.ttl_days)
     inserts = t_env.create_statement_set()
@@ -146,19 +146,17 @@ def table_environment(env: StreamExecutionEnvironment, job: Job) -> StreamTableE
     settings = t_env.get_config()
     settings.set_local_timezone("UTC")
     settings.set("table.exec.state.ttl", f"{job.dedupe_hours} h")
-    settings.set("table.exec.source.idle-timeout", f"{job.idle_timeout} s")
     return t_env
 
 
-def publish_messages(t_env: StreamTableEnvironment, messages: Table, catalog: Catalog, watermark_delay: int) -> None:
+def publish_messages(t_env: StreamTableEnvironment, messages: Table, catalog: Catalog, watermark: str) -> None:
     """The views `occurrences` with event time, `messages` of the first ones, and a typed view of each product's.
 
-    `messages` has the columns of rows.MESSAGE and `occurrence`; `watermark_delay` is in seconds.
+    `messages` has the columns of rows.MESSAGE and `occurrence`; `watermark` is an SQL expression over `event_time`.
     """
     # A watermark can be declared on a stream only, and the messages exist after the unnest: the way through a stream
     # stays in Java. It is also where the plans of rules and stores part, so what lies before it runs once.
     timed = t_env.sql_query(_OCCURRENCES.format(messages=messages))
-    watermark = f"event_time - INTERVAL '{watermark_delay}' SECOND"
     schema = _schema(timed).watermark("event_time", watermark).build()
     t_env.create_temporary_view("occurrences", t_env.from_data_stream(t_env.to_data_stream(timed), schema))
     t_env.create_temporary_view("messages", t_env.sql_query("SELECT * FROM occurrences WHERE occurrence = 1"))
@@ -241,9 +239,8 @@ def _by_name(rules: Sequence[CompiledRule]) -> dict[str, Rule]:
 
 
 def _not_waited_for(stream: DataStream) -> DataStream:
-    """The same stream, whose silence holds no event time back."""
-    idle = WatermarkStrategy.for_monotonous_timestamps().with_idleness(Duration.of_millis(_IDLE_MS))
-    return stream.assign_timestamps_and_watermarks(idle)
+    """The same stream, which holds no event time back."""
+    return _through(stream, "not waited for", get_gateway().jvm.io.sluice.NotWaitedFor())
 
 
 def _write_in_batches(t_env: StreamTableEnvironment, ttl_days: int) -> None:
@@ -297,8 +294,21 @@ def _decoded(t_env: StreamTableEnvironment, config: Config, project: Project, ch
         .uid("decode")
         .name(decode.OPERATOR)
     )
-    t_env.create_temporary_view("decoded", decoded)
+    schema = Schema.new_builder().column_by_metadata("rowtime", "TIMESTAMP_LTZ(3)").watermark("rowtime", _KEPT).build()
+    t_env.create_temporary_view("decoded", t_env.from_data_stream(_by_shard(decoded, config.job), schema))
     return decoded
+
+
+def _by_shard(decoded: DataStream, job: Job) -> DataStream:
+    """The same stream with event time, which the slowest shard holds back; behind a shuffle no shard is known."""
+    by_shard = get_gateway().jvm.io.sluice.ShardEventTime(job.watermark_delay * 1000, job.idle_timeout * 1000)
+    return _through(decoded, "event time by shard", by_shard).uid("event-time")
+
+
+def _through(stream: DataStream, name: str, operator: Any) -> DataStream:
+    """The same stream through an operator of java/, which has no word for it in Python."""
+    java_stream = stream._j_data_stream
+    return DataStream(java_stream.transform(name, java_stream.getType(), operator))
 
 
 def _dead_letters(t_env: StreamTableEnvironment, changes: DataStream, decoded: DataStream) -> None:

@@ -43,8 +43,14 @@ MESSAGE: Final = _row(
     site_id=_TEXT,
     limits=Types.MAP(_TEXT, Types.DOUBLE()),
 )
-DECODED: Final = _row(envelopes=Types.OBJECT_ARRAY(ENVELOPE), messages=Types.OBJECT_ARRAY(MESSAGE))
-"""What a Kinesis record became: the boundary is paid once a record, Java unnests."""
+DECODED: Final = _row(
+    shard=_TEXT,
+    newest_event_time=_MILLISECONDS,
+    envelopes=Types.OBJECT_ARRAY(ENVELOPE),
+    messages=Types.OBJECT_ARRAY(MESSAGE),
+)
+"""What a Kinesis record became, with the greatest event time in it, 0 where none is: the boundary is paid once a
+record, Java unnests. io.sluice.ShardEventTime reads the first two columns by their places."""
 
 DEAD_LETTER: Final = _row(
     dead_letter_id=_TEXT,

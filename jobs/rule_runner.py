@@ -177,7 +177,7 @@ def environment_with(
     source = env.from_collection([Row(*message) for message in messages], rows.MESSAGE)
     t_env.create_temporary_view("case_messages", source)
     all_messages = t_env.sql_query("SELECT *, CAST(1 AS BIGINT) AS occurrence FROM case_messages")
-    publish_messages(t_env, all_messages, catalog, job.watermark_delay)
+    publish_messages(t_env, all_messages, catalog, f"event_time - INTERVAL '{job.watermark_delay}' SECOND")
     return t_env
 
 

@@ -15,8 +15,10 @@ RUN_SECONDS = 45
 def test_run_reconciles_all_stores_and_leaves_no_process(tmp_path: Path) -> None:
     sluice = Path(sys.executable).parent / "sluice"
     command = [str(sluice), "run", "--run-seconds", str(RUN_SECONDS), "--run-dir", str(tmp_path / "run")]
+    command += ["--restarts", "1"]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=400, check=False)
     assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-2000:]
+    assert re.search(r"killed \d+ Python workers", ended.stdout)
     assert "reconciled" in ended.stdout
     assert "differs" not in ended.stdout
     assert re.search(r"latency p50 \d", ended.stdout)
