@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
+from gateways.relays.dms import Commit, LoggedRow, Row
 from udfs.errors import SluiceError
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-
-Row = dict[str, str | None]
 
 
 class PgoutputError(SluiceError):
@@ -21,26 +20,6 @@ class PgoutputError(SluiceError):
     def __init__(self, message: str, offset: int) -> None:
         self.message, self.offset = message, offset
         super().__init__(f"byte {offset}: {message}")
-
-
-class Commit(NamedTuple):
-    """A transaction: the place of its commit in the log, and when it was."""
-
-    lsn: int
-    at: datetime
-
-
-class LoggedRow(NamedTuple):
-    """One change; `before` is what was logged of the row before: whole, its key, or None. A truncation has no row."""
-
-    operation: Literal["insert", "update", "delete", "truncate"]
-    schema: str
-    table: str
-    before: Row | None
-    after: Row | None
-    commit: Commit
-    place: int
-    """Place in the transaction, from 1."""
 
 
 class _Relation(NamedTuple):
@@ -53,12 +32,12 @@ class _Relation(NamedTuple):
 def read_messages(messages: Iterable[bytes]) -> Iterator[LoggedRow]:
     """The changes in the messages of whole transactions, in their order; raises PgoutputError."""
     relations: dict[int, _Relation] = {}
-    commit, place = Commit(0, _EPOCH), 0
+    commit, place = _commit(0, _EPOCH), 0
     for message in messages:
         reader = _Reader(message)
         kind = reader.character()
         if kind == "B":
-            commit, place = Commit(reader.int64(), _time(reader)), 0
+            commit, place = _commit(reader.int64(), _time(reader)), 0
         elif kind == "R":
             number, relation = _relation(reader)
             relations[number] = relation
@@ -76,6 +55,16 @@ def transaction_end(commit: bytes) -> int:
     reader.character()
     reader.int64()
     return reader.int64()
+
+
+def lsn_text(lsn: int) -> str:
+    """As PostgreSQL writes a place in its log."""
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def _commit(lsn: int, at: datetime) -> Commit:
+    """Known by its place: ids of PostgreSQL are given when a transaction begins, in another order than commits."""
+    return Commit(lsn, lsn_text(lsn), at)
 
 
 def _rows(

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from gateways.relays.dms import Row, loaded_record, logged_record
 from gateways.relays.errors import RelayError
-from gateways.relays.pgoutput import LoggedRow, read_messages, transaction_end
+from gateways.relays.pgoutput import lsn_text, read_messages, transaction_end
 from gateways.relays.positions import Positions
-from gateways.relays.producer import Producer
+from gateways.relays.producer import Keyed, Producer
 
 MESSAGES_AT_ONCE: Final = 2_000
 LOADED: Final = "loaded"
@@ -76,7 +76,7 @@ class PostgresRelay:
         if slot is None:
             connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [self._name])
 
-    def _load(self) -> Iterator[list[tuple[str, bytes]]]:
+    def _load(self) -> Iterator[list[Keyed]]:
         with psycopg.connect(self._conninfo, row_factory=dict_row) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
@@ -89,52 +89,8 @@ class PostgresRelay:
                     cursor.itersize = MESSAGES_AT_ONCE
                     cursor.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, table)))
                     while rows := cursor.fetchmany(MESSAGES_AT_ONCE):
-                        yield [loaded_record(schema, table, row, before) for row in rows]
+                        yield [loaded_record(schema, table, _texts(row), before) for row in rows]
 
 
-def logged_record(row: LoggedRow) -> tuple[str, bytes]:
-    """Partition key and DMS record of a change. The transaction's id is the place of its commit: ids of PostgreSQL are
-    given at a transaction's begin, and do not have the order of commits."""
-    metadata = {
-        "timestamp": row.commit.at.isoformat(),
-        "record-type": "control" if row.operation == "truncate" else "data",
-        "operation": "truncate-table" if row.operation == "truncate" else row.operation,
-        "partition-key-type": "schema-table",
-        "schema-name": row.schema,
-        "table-name": row.table,
-        "transaction-id": row.commit.lsn,
-        "transaction-record-id": row.place,
-        "commit-timestamp": row.commit.at.isoformat(),
-        "stream-position": f"{lsn_text(row.commit.lsn)}.{row.place}",
-    }
-    body: dict[str, Any] = {"metadata": metadata}
-    if row.operation == "truncate":
-        body["control"] = {}
-    else:
-        body["data"] = _present((row.before if row.operation == "delete" else row.after) or {})
-    if row.operation == "update" and row.before is not None:
-        body["before-image"] = _present(row.before)
-    return f"{row.schema}.{row.table}", msgspec.json.encode(body)
-
-
-def loaded_record(schema: str, table: str, row: dict[str, Any], at: datetime) -> tuple[str, bytes]:
-    """Partition key and DMS record of a row of the full load."""
-    metadata = {
-        "timestamp": at.isoformat(),
-        "record-type": "data",
-        "operation": "load",
-        "partition-key-type": "schema-table",
-        "schema-name": schema,
-        "table-name": table,
-    }
-    data = {name: str(value) for name, value in row.items() if value is not None}
-    return f"{schema}.{table}", msgspec.json.encode({"data": data, "metadata": metadata})
-
-
-def _present(row: dict[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in row.items() if value is not None}
-
-
-def lsn_text(lsn: int) -> str:
-    """As PostgreSQL writes a place in its log."""
-    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+def _texts(row: dict[str, Any]) -> Row:
+    return {name: None if value is None else str(value) for name, value in row.items()}
