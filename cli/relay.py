@@ -3,10 +3,12 @@
 import logging
 import signal
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
 import psycopg
+import pymysql
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from pymongo.errors import ConnectionFailure, PyMongoError
@@ -14,6 +16,7 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 from cli.deployment import PROJECT, find_deployment
 from gateways.relays.config import read_config
 from gateways.relays.dynamodb import DynamoRelay
+from gateways.relays.mariadb import MariaRelay
 from gateways.relays.mongodb import MongoRelay
 from gateways.relays.positions import Positions
 from gateways.relays.postgres import PostgresRelay
@@ -25,7 +28,14 @@ relay_app = typer.Typer(no_args_is_help=True)
 IDLE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
 
-Relay = PostgresRelay | MongoRelay | DynamoRelay
+Relay = PostgresRelay | MariaRelay | MongoRelay | DynamoRelay
+
+_LOST: Final = (psycopg.OperationalError, pymysql.OperationalError, ConnectionFailure, BotoCoreError, ClientError)
+_KINDS: Final[Mapping[str, Callable[[str, str, list[str], Positions, Producer], Relay]]] = {
+    "postgresql": PostgresRelay,
+    "mariadb": MariaRelay,
+    "mongodb": MongoRelay,
+}
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +63,7 @@ def run(
         relay.start()
         typer.echo(f"{config.stem}: loaded, capturing")
         _capture(relay, stop)
-    except (SluiceError, psycopg.Error, PyMongoError) as error:
+    except (SluiceError, psycopg.Error, pymysql.MySQLError, PyMongoError) as error:
         typer.echo(str(error).strip(), err=True)
         raise typer.Exit(1) from error
 
@@ -64,8 +74,7 @@ def _relay(file: Path, run_dir: Path) -> Relay:
     positions, producer = Positions(deployment.aurora), Producer(deployment)
     if wanted.kind == "dynamodb":
         return DynamoRelay(wanted.name, deployment.aws, wanted.tables, positions, producer)
-    kind = PostgresRelay if wanted.kind == "postgresql" else MongoRelay
-    return kind(wanted.name, wanted.conninfo(), wanted.tables, positions, producer)
+    return _KINDS[wanted.kind](wanted.name, wanted.conninfo(), wanted.tables, positions, producer)
 
 
 def _capture(relay: Relay, stop: threading.Event) -> None:
@@ -75,7 +84,7 @@ def _capture(relay: Relay, stop: threading.Event) -> None:
             if not relay.step():
                 stop.wait(IDLE_SECONDS)
             pause = IDLE_SECONDS
-        except (psycopg.OperationalError, ConnectionFailure, BotoCoreError, ClientError) as error:
+        except _LOST as error:
             _log.warning("%s: again in %.1f s", str(error).strip(), pause)
             stop.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

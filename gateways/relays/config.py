@@ -19,7 +19,7 @@ class RelayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One relay. `connection` names the environment variable with the source's connection string; DynamoDB has none."""
 
     name: Name
-    kind: Literal["postgresql", "mongodb", "dynamodb"]
+    kind: Literal["postgresql", "mariadb", "mongodb", "dynamodb"]
     tables: Annotated[list[Table], Meta(min_length=1)]
     connection: Reference | None = None
 

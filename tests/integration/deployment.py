@@ -46,6 +46,19 @@ class Deployment:
         for change in changes:
             self._put(self.config.kinesis.masters, json.dumps(change).encode(), "master")
 
+    def master_records(self) -> list[bytes]:
+        """All that the stream of master data holds."""
+        kinesis, stream = kinesis_client(self.environment), self.config.kinesis.masters
+        [shard] = kinesis.list_shards(StreamName=stream)["Shards"]
+        start = {"StreamName": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        iterator, found = kinesis.get_shard_iterator(**start)["ShardIterator"], []
+        while True:
+            answer = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
+            if not answer["Records"]:
+                return found
+            found += [record["Data"] for record in answer["Records"]]
+            iterator = answer["NextShardIterator"]
+
     def _put(self, stream: str, data: bytes, key: str) -> None:
         kinesis_client(self.environment).put_record(StreamName=stream, PartitionKey=key, Data=data)
 

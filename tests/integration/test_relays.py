@@ -10,9 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 from deployment import ROOT, Deployment, deploy, wait_until
+from mariadb import MariaDb
 from pymongo import MongoClient
 
-from local.ministack import client, kinesis_client
+from local.ministack import client
 from local.stack import Stack
 from udfs.cdc.formats import read_changes
 from udfs.masters import MasterChange, compile_masters, read_masters
@@ -61,9 +62,10 @@ class Relay:
         self.log = folder / "relay.log"
 
     def configure(self, kind: str, table: str) -> None:
-        connection = {"postgresql": "connection: env:CRM_DSN\n", "mongodb": "connection: env:IOT_URI\n"}
+        variables = {"postgresql": "CRM_DSN", "mariadb": "SHOP_URL", "mongodb": "IOT_URI"}
+        connection = f"connection: env:{variables[kind]}\n" if kind in variables else ""
         self.config = self.folder / f"{kind}.yaml"
-        self.config.write_text(f"name: {kind}_relay\nkind: {kind}\ntables: [{table}]\n" + connection.get(kind, ""))
+        self.config.write_text(f"name: {kind}_relay\nkind: {kind}\ntables: [{table}]\n{connection}")
 
     def start(self) -> None:
         command = [str(Path(sys.executable).parent / "sluice"), "relay", "run", str(self.config)]
@@ -88,20 +90,6 @@ def relay(deployment: Deployment, folder: Path) -> Iterator[Relay]:
     yield relay
     if relay.process.poll() is None:
         relay.kill()
-
-
-def records(deployment: Deployment) -> list[bytes]:
-    """All that the stream of master data holds."""
-    kinesis, stream = kinesis_client(deployment.environment), deployment.config.kinesis.masters
-    [shard] = kinesis.list_shards(StreamName=stream)["Shards"]
-    start = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
-    iterator, found = start["ShardIterator"], []
-    while True:
-        answer = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
-        if not answer["Records"]:
-            return found
-        found += [record["Data"] for record in answer["Records"]]
-        iterator = answer["NextShardIterator"]
 
 
 def unified(lines: list[bytes], mappings: dict[str, str] | None = None) -> dict[str, dict[str, str]]:
@@ -141,20 +129,22 @@ def change_somehow(crm: "psycopg.Connection[Any]", random: Random, number: int) 
 def test_postgresql_is_captured_through_crashes(deployment: Deployment, crm: Any, relay: Relay) -> None:
     random = Random(7)
     relay.start()
-    wait_until(lambda: len(records(deployment)) >= 500, "the full load on the stream", relay.check)
+    wait_until(lambda: len(deployment.master_records()) >= 500, "the full load on the stream", relay.check)
     for number in range(700):
         change_somehow(crm, random, number)
     relay.kill()  # in the middle of what it has not confirmed
     for number in range(700, 1400):
         change_somehow(crm, random, number)
     relay.start()
-    time_to_kill = len(records(deployment)) + 50
-    wait_until(lambda: len(records(deployment)) >= time_to_kill, "changes after the crash", relay.check)
+    time_to_kill = len(deployment.master_records()) + 50
+    wait_until(lambda: len(deployment.master_records()) >= time_to_kill, "changes after the crash", relay.check)
     relay.kill()
     for number in range(1400, 2000):
         change_somehow(crm, random, number)
     relay.start()
-    wait_until(lambda: unified(records(deployment)) == source(crm), "the stream to make the source's rows", relay.check)
+    wait_until(
+        lambda: unified(deployment.master_records()) == source(crm), "the stream to make the source's rows", relay.check
+    )
     assert relay.stop() == 0
 
 
@@ -176,6 +166,70 @@ def test_a_source_without_logical_replication_is_refused_with_the_mend(
     assert "password" not in told
 
 
+BUYERS = """
+master: customer
+key: customer_id
+columns: {customer_id: {}, name: {}, country: {}}
+sources: [{schema: shop, table: customers, columns: {customer_id: id, name: name, country: country}}]
+"""
+
+
+def buy_somehow(cursor: Any, random: Random, number: int) -> None:
+    """A transaction of one or two statements; some are rolled back."""
+    key = random.randint(1, 500)
+    cursor.execute("BEGIN")
+    match number % 5:
+        case 0:
+            cursor.execute("UPDATE shop.customers SET name = %s WHERE id = %s", [f"Renamed {number}", key])
+        case 1:
+            cursor.execute("INSERT INTO shop.customers VALUES (%s, %s, 'FR')", [1000 + number, f"Neu – {number}"])
+        case 2:
+            cursor.execute("DELETE FROM shop.customers WHERE id = %s", [key])
+            cursor.execute("INSERT IGNORE INTO shop.customers VALUES (%s, 'Again', 'IT')", [key])
+        case 3:
+            cursor.execute("UPDATE shop.customers SET id = %s WHERE id = %s", [5000 + number, 1000 + number - 2])
+        case 4:
+            cursor.execute("UPDATE shop.customers SET country = NULL WHERE id BETWEEN %s AND %s", [key, key + 3])
+            cursor.execute("INSERT INTO shop.orders VALUES (%s)", [number])
+    cursor.execute("ROLLBACK" if number % 7 == 6 else "COMMIT")
+
+
+def test_mariadb_is_captured_through_crashes(deployment: Deployment, maria: MariaDb, relay: Relay) -> None:
+    random = Random(10)
+    relay.configure("mariadb", "shop.customers")
+    relay.environment["SHOP_URL"] = maria.url()
+    before = len(deployment.master_records())
+    with maria.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE shop")
+        cursor.execute("CREATE TABLE shop.customers (id int PRIMARY KEY, name varchar(40), country char(2))")
+        cursor.execute("CREATE TABLE shop.orders (id int PRIMARY KEY)")
+        cursor.execute("INSERT INTO shop.customers SELECT seq, concat('Buyer ', seq), 'DE' FROM mysql.seq_1_to_500")
+        relay.start()
+        wait_until(lambda: len(deployment.master_records()) >= before + 500, "the full load", relay.check)
+        for number in range(700):
+            buy_somehow(cursor, random, number)
+        relay.kill()  # in the middle of what it has not stored
+        for number in range(700, 1400):
+            buy_somehow(cursor, random, number)
+            if number % 200 == 0:
+                cursor.execute("FLUSH BINARY LOGS")
+        relay.start()
+        time_to_kill = len(deployment.master_records()) + 50
+        wait_until(lambda: len(deployment.master_records()) >= time_to_kill, "changes after the crash", relay.check)
+        relay.kill()
+        for number in range(1400, 2000):
+            buy_somehow(cursor, random, number)
+        relay.start()
+        cursor.execute("SELECT id, name, country FROM shop.customers")
+        expected = {
+            str(key): {"customer_id": str(key), "name": name, **({"country": country} if country else {})}
+            for key, name, country in cursor.fetchall()
+        }
+        buyers = {"customer.yaml": BUYERS}
+        wait_until(lambda: unified(deployment.master_records(), buyers) == expected, "the table", relay.check)
+    assert relay.stop() == 0
+
+
 THINGS = """
 master: device
 key: device_id
@@ -190,9 +244,9 @@ def test_mongodb_is_captured_through_crashes(deployment: Deployment, relay: Rela
     with MongoClient[dict[str, Any]](deployment.config.documentdb.uri) as mongo:
         devices = mongo.test_relays_iot.devices
         devices.insert_many([{"_id": f"d{n}", "firmware": {"version": "1.0"}} for n in range(200)])
-        before = len(records(deployment))
+        before = len(deployment.master_records())
         relay.start()
-        wait_until(lambda: len(records(deployment)) >= before + 200, "the full load on the stream", relay.check)
+        wait_until(lambda: len(deployment.master_records()) >= before + 200, "the full load on the stream", relay.check)
         for number in range(1_000):
             if number in (300, 600):
                 relay.kill()
@@ -211,7 +265,7 @@ def test_mongodb_is_captured_through_crashes(deployment: Deployment, relay: Rela
             }
 
         things = {"device.yaml": THINGS}
-        wait_until(lambda: unified(records(deployment), things) == expected(), "the collection", relay.check)
+        wait_until(lambda: unified(deployment.master_records(), things) == expected(), "the collection", relay.check)
     assert relay.stop() == 0
 
 
@@ -240,9 +294,9 @@ def test_dynamodb_is_captured_through_crashes(deployment: Deployment, relay: Rel
 
     for number in range(100):
         put(f"r{number}", "1.0")
-    before = len(records(deployment))
+    before = len(deployment.master_records())
     relay.start()
-    wait_until(lambda: len(records(deployment)) >= before + 100, "the full load on the stream", relay.check)
+    wait_until(lambda: len(deployment.master_records()) >= before + 100, "the full load on the stream", relay.check)
     for number in range(400):
         if number in (100, 250):
             relay.kill()
@@ -258,5 +312,5 @@ def test_dynamodb_is_captured_through_crashes(deployment: Deployment, relay: Rel
         for item in dynamodb.scan(TableName=table)["Items"]
     }
     releases = {"firmware.yaml": RELEASES}
-    wait_until(lambda: unified(records(deployment), releases) == expected, "the table", relay.check)
+    wait_until(lambda: unified(deployment.master_records(), releases) == expected, "the table", relay.check)
     assert relay.stop() == 0
