@@ -1,6 +1,6 @@
 # Every target leans on real files, so what is there is not made again: .venv/.installed and target/sluice.jar.
 .DEFAULT_GOAL := help
-.PHONY: help setup jar lock run test lint unit integration package stack-up stack-down clean
+.PHONY: help setup test-setup jar lock run test lint unit integration package stack-up stack-down clean
 
 VENV := .venv/bin
 READY := .venv/.installed
@@ -15,6 +15,9 @@ setup: $(READY) $(JAR) ## what is missing of this machine, .venv and the uber-ja
 $(READY): requirements/lock.txt pyproject.toml setup.sh
 	@./setup.sh
 
+test-setup: setup
+	@./setup.sh test
+
 jar: $(JAR)
 $(JAR): pom.xml $(shell find java tests/java -name '*.java') | $(READY)
 	@mkdir -p build
@@ -25,7 +28,7 @@ $(JAR): pom.xml $(shell find java tests/java -name '*.java') | $(READY)
 run: setup ## stack, job, fleet and a live summary; RUN_SECONDS=90 stops by itself, RATE=200 is messages/s, RESTARTS=2 kills its workers twice
 	@$(VENV)/sluice run $(if $(RUN_SECONDS),--run-seconds $(RUN_SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(RESTARTS),--restarts $(RESTARTS))
 
-test: setup ## lint, unit, integration, in this order: what CI runs
+test: test-setup ## lint, unit, integration, in this order: what CI runs
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory integration
@@ -39,7 +42,7 @@ lint: $(READY) ## ruff, mypy, import-linter
 unit: $(READY) ## the pure parts, seconds
 	$(VENV)/pytest tests/unit
 
-integration: setup ## the real job on a local mini-cluster against the embedded stack, minutes
+integration: test-setup ## the real job on a local mini-cluster against the embedded stack, minutes
 	$(VENV)/pytest tests/integration
 
 package: setup ## the zip for Amazon Managed Service for Apache Flink

@@ -1,12 +1,14 @@
 #!/bin/sh
 # Makes the machine ready: system packages, .venv with exactly requirements/lock.txt, this project installed into it.
-# A second run finds the stamp of the same lock and project file and does nothing.
+# A second run finds the stamp of the same lock and project file and does nothing. `./setup.sh test` also brings the
+# system packages that only tests need.
 set -eu
 cd "$(dirname "$0")"
 
 UV_VERSION=0.13.9
 STAMP=.venv/.installed
 LOG=build/setup.log
+PURPOSE=${1:-}
 
 say() { printf '\033[1msetup\033[0m  %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -16,12 +18,17 @@ java_fits() { # Flink 1.20 runs on Java 11 and 17; the build needs the compiler 
     case "$(javac -version 2>&1)" in "javac 11"*|"javac 17"*) return 0 ;; *) return 1 ;; esac
 }
 
+mariadb_fits() { # The source of a relay under test. Debian keeps servers where a user's PATH does not look.
+    PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null
+}
+
 missing_packages() {
     python3.11 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python3.11 python3.11-venv
     java_fits || echo openjdk-17-jdk-headless
     command -v mvn >/dev/null 2>&1 || echo maven
     command -v ps >/dev/null 2>&1 || echo procps
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || echo ca-certificates
+    [ "$PURPOSE" != test ] || mariadb_fits || echo mariadb-server-core mariadb-client-core
 }
 
 install_packages() {
