@@ -125,6 +125,7 @@ class MariaRelay:
     def _snapshot(self, connection: Any) -> Position:
         """Leaves the connection in a snapshot of all tables; where in the binlog it was taken, the server tells."""
         with connection.cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # else there is no snapshot
             cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             cursor.execute("SHOW STATUS LIKE 'binlog_snapshot_%'")
             place = {name.lower(): value for name, value in cursor.fetchall()}

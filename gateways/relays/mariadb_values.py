@@ -75,9 +75,21 @@ def _logged(column: Column, value: Any, absent: str | None) -> Any:
     return value if reader is None else reader(column, value)
 
 
+def _bytes(column: Column, value: Any) -> Any:
+    """The reader gives no bytes as a text."""
+    return b"" if value == "" and column.character_set_name == "binary" else value
+
+
 def _padded(column: Column, value: Any) -> Any:
     """A BINARY(4) is logged without the zeros at its end."""
+    value = _bytes(column, value)
     return value.ljust(column.max_length, b"\0") if isinstance(value, bytes) else value
+
+
+def _time(_: Column, value: timedelta) -> timedelta:
+    """The reader takes the fraction of a negative time from the next second: -00:00:01.75 for -00:00:01.25."""
+    rest = -value % _SECOND
+    return value if value >= timedelta(0) or not rest else value + 2 * rest - _SECOND
 
 
 def _timestamp(_: Column, value: datetime) -> datetime | None:
@@ -88,6 +100,9 @@ def _timestamp(_: Column, value: datetime) -> datetime | None:
 _LOGGED: Final[Mapping[int, Callable[[Column, Any], Any]]] = {
     LOGGED_TYPE.FLOAT: lambda _, value: single(value),
     LOGGED_TYPE.STRING: _padded,
+    LOGGED_TYPE.VARCHAR: _bytes,
+    LOGGED_TYPE.BLOB: _bytes,
+    LOGGED_TYPE.TIME2: _time,
     LOGGED_TYPE.SET: lambda column, value: ",".join(label for label in column.set_values if label in value),
     LOGGED_TYPE.BIT: lambda _, value: int(value, 2),
     LOGGED_TYPE.YEAR: lambda _, value: 0 if value == _YEAR_ZERO else value,

@@ -7,34 +7,41 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pymysql
 from deployment import wait_until
 
-from local.process import LOOPBACK, Launch, free_port, launch, stop, unprivileged_account
+from local.process import LOOPBACK, Account, Launch, free_port, launch, stop, unprivileged_account
 
 _SETTINGS = {
     "bind-address": LOOPBACK,
+    "skip-name-resolve": "ON",
     "log-bin": "bin",
     "server-id": "1",
     "binlog-format": "ROW",
     "binlog-row-metadata": "FULL",
     "character-set-server": "utf8mb4",
     "innodb-buffer-pool-size": "32M",
-    "innodb-flush-log-at-trx-commit": "0",
 }
 
 
-@dataclass
 class MariaDb:
-    """`folder` holds its data, its socket and its log."""
+    """A server and its `folder` of data, socket and log; its user `sluice` may everything."""
 
-    folder: Path
-    port: int
-    password: str
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port, self.password = folder, free_port(), secrets.token_urlsafe(24)
+        self._account = unprivileged_account("mariadb")
+        users = folder / "users.sql"
+        users.write_text(
+            f"CREATE OR REPLACE USER sluice@'{LOOPBACK}' IDENTIFIED BY '{self.password}';\n"
+            f"GRANT ALL ON *.* TO sluice@'{LOOPBACK}' WITH GRANT OPTION;\n"
+        )
+        if self._account is not None:
+            for path in (folder, users):
+                os.chown(path, self._account.uid, self._account.gid)
+        _install(folder, self._account)
 
     def url(self, user: str = "sluice", password: str = "") -> str:
         return f"mysql://{user}:{password or self.password}@{LOOPBACK}:{self.port}/"
@@ -44,28 +51,24 @@ class MariaDb:
             host=LOOPBACK, port=self.port, user="sluice", password=self.password, charset="utf8mb4", autocommit=True
         )
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        options = {**_SETTINGS, "datadir": self.folder / "data", "port": self.port, "socket": self.folder / "socket"}
-        command = ["mariadbd", "--no-defaults", *(f"--{name}={value}" for name, value in options.items())]
+    def start(self) -> None:
+        own = {"datadir": self.folder / "data", "port": self.port, "socket": self.folder / "socket"}
+        settings = {**_SETTINGS, **own, "init-file": self.folder / "users.sql"}
+        command = ["mariadbd", "--no-defaults", *(f"--{name}={value}" for name, value in settings.items())]
         log = self.folder / "server.log"
-        plan = Launch(
-            [*command, f"--init-file={self.folder / 'users.sql'}"],
-            {"PATH": _path()},
-            self.port,
-            log,
-            account=unprivileged_account("mariadb"),
-        )
-        server, child = launch(plan)
+        self._server, self._child = launch(Launch(command, {"PATH": _path()}, self.port, log, account=self._account))
 
         def check() -> None:
-            assert child.poll() is None, log.read_text()
+            assert self._child.poll() is None, log.read_text()
 
-        try:
-            wait_until(self._answers, "MariaDB to answer", check)
-            yield
-        finally:
-            stop([server], [child])
+        wait_until(self._answers, "MariaDB to answer", check)
+
+    def kill(self) -> None:
+        self._child.kill()
+        self._child.wait()
+
+    def stop(self) -> None:
+        stop([self._server], [self._child])
 
     def _answers(self) -> bool:
         try:
@@ -77,29 +80,22 @@ class MariaDb:
 
 @contextmanager
 def mariadb() -> Iterator[MariaDb]:
-    """A server that runs, with nothing in it; its user `sluice` may everything."""
+    """A server that runs, with nothing in it."""
     if shutil.which("mariadbd", path=_path()) is None:
         raise FileNotFoundError("there is no mariadbd: `./setup.sh test` installs it, or says which package has it")
-    account = unprivileged_account("mariadb")
     folder = Path(tempfile.mkdtemp(prefix="sluice-mariadb-"))  # pytest's own are closed to other accounts
     try:
-        server = MariaDb(folder, free_port(), secrets.token_urlsafe(24))
-        (folder / "users.sql").write_text(
-            f"CREATE OR REPLACE USER sluice@'{LOOPBACK}' IDENTIFIED BY '{server.password}';\n"
-            f"GRANT ALL ON *.* TO sluice@'{LOOPBACK}' WITH GRANT OPTION;\n"
-        )
-        for path in (folder, folder / "users.sql"):
-            if account is not None:
-                os.chown(path, account.uid, account.gid)
-        _install(folder)
-        with server.running():
+        server = MariaDb(folder)
+        server.start()
+        try:
             yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(folder)
 
 
-def _install(folder: Path) -> None:
-    account = unprivileged_account("mariadb")
+def _install(folder: Path, account: Account | None) -> None:
     done = subprocess.run(
         ["mariadb-install-db", "--no-defaults", f"--datadir={folder / 'data'}", "--skip-test-db"],
         capture_output=True,

@@ -12,12 +12,10 @@ import pytest
 from deployment import ROOT, Deployment, deploy, wait_until
 from mariadb import MariaDb
 from pymongo import MongoClient
+from unified import unified
 
 from local.ministack import client
 from local.stack import Stack
-from udfs.cdc.formats import read_changes
-from udfs.masters import MasterChange, compile_masters, read_masters
-from udfs.unify import Unifier
 
 SOURCE = "test_relays_crm"
 
@@ -90,19 +88,6 @@ def relay(deployment: Deployment, folder: Path) -> Iterator[Relay]:
     yield relay
     if relay.process.poll() is None:
         relay.kill()
-
-
-def unified(lines: list[bytes], mappings: dict[str, str] | None = None) -> dict[str, dict[str, str]]:
-    """The rows that the job makes of these records."""
-    unifier = Unifier(compile_masters(mappings or read_masters(ROOT / "specs")))
-    standing: dict[str, dict[str, str]] = {}
-    for change in (change for line in lines for change in read_changes(line)):
-        for outcome in unifier.apply(change):
-            if isinstance(outcome, MasterChange):
-                standing[outcome.key] = outcome.columns
-                if outcome.deleted:
-                    del standing[outcome.key]
-    return standing
 
 
 def source(crm: "psycopg.Connection[Any]") -> dict[str, dict[str, str]]:
@@ -227,6 +212,13 @@ def test_mariadb_is_captured_through_crashes(deployment: Deployment, maria: Mari
         }
         buyers = {"customer.yaml": BUYERS}
         wait_until(lambda: unified(deployment.master_records(), buyers) == expected, "the table", relay.check)
+    maria.kill()
+    wait_until(lambda: "again in" in relay.log.read_text(), "the relay to miss its server", relay.check)
+    maria.start()
+    with maria.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO shop.customers VALUES (9999, 'After the crash', 'AT')")
+    expected["9999"] = {"customer_id": "9999", "name": "After the crash", "country": "AT"}
+    wait_until(lambda: unified(deployment.master_records(), buyers) == expected, "what came after", relay.check)
     assert relay.stop() == 0
 
 

@@ -15,6 +15,8 @@ from pymysqlreplication.constants import NONE_SOURCE
 
 from gateways.relays.mariadb_values import LOADED, loaded_texts, logged_texts, selection, single, text
 
+BINARY, TEXT = {"character_set_name": "binary"}, {"character_set_name": "utf8"}
+
 
 @pytest.mark.parametrize(
     ("value", "written"),
@@ -47,9 +49,15 @@ def test_a_value_has_the_text_of_its_type(value: Any, written: str | None) -> No
     [
         ({"type": LOGGED_TYPE.FLOAT}, 1.100000023841858, "1.1"),
         ({"type": LOGGED_TYPE.DOUBLE}, 1.100000023841858, "1.100000023841858"),
-        ({"type": LOGGED_TYPE.STRING, "max_length": 4}, b"\x01\x02", "0x01020000"),
-        ({"type": LOGGED_TYPE.STRING, "max_length": 20}, "ab", "ab"),
-        ({"type": LOGGED_TYPE.VARCHAR}, b"\x01\x02", "0x0102"),
+        ({"type": LOGGED_TYPE.STRING, "max_length": 4, **BINARY}, b"\x01\x02", "0x01020000"),
+        ({"type": LOGGED_TYPE.STRING, "max_length": 4, **BINARY}, "", "0x00000000"),
+        ({"type": LOGGED_TYPE.STRING, "max_length": 20, **TEXT}, "ab", "ab"),
+        ({"type": LOGGED_TYPE.VARCHAR, **BINARY}, b"\x01\x02", "0x0102"),
+        ({"type": LOGGED_TYPE.BLOB, **BINARY}, "", "0x"),
+        ({"type": LOGGED_TYPE.BLOB, **TEXT}, "", ""),
+        ({"type": LOGGED_TYPE.TIME2}, timedelta(seconds=1, microseconds=250_000), "00:00:01.250000"),
+        ({"type": LOGGED_TYPE.TIME2}, -timedelta(seconds=1, microseconds=750_000), "-00:00:01.250000"),
+        ({"type": LOGGED_TYPE.TIME2}, -timedelta(seconds=1), "-00:00:01"),
         ({"type": LOGGED_TYPE.ENUM}, "blau", "blau"),
         ({"type": LOGGED_TYPE.SET, "set_values": ["x", "y", "z"]}, {"z", "x"}, "x,z"),
         ({"type": LOGGED_TYPE.BIT}, "1000000001", "513"),
