@@ -49,6 +49,14 @@ class Gateway:
             time.sleep(POLL_SECONDS)
 
     @property
+    def rest_url(self) -> str:
+        return f"http://{self._server.host}:{self._rest}"
+
+    @property
+    def tcp_address(self) -> tuple[str, int]:
+        return self._server.host, self._tcp
+
+    @property
     def memory_bytes(self) -> int:
         return self._server.memory_bytes()
 
@@ -72,8 +80,8 @@ class Gateway:
         """A sender for each protocol."""
         senders: dict[str, Sender] = {
             "mqtt": MqttSender(self._environment["SLUICE_MQTT_URL"]),
-            "tcp": TcpSender(self._server.host, self._tcp),
-            "rest": RestSender(f"http://{self._server.host}:{self._rest}"),
+            "tcp": TcpSender(self.tcp_address),
+            "rest": RestSender(self.rest_url),
             "file": FileSender(self.inbox),
         }
         try:
@@ -93,7 +101,7 @@ class Gateway:
         topics = [{"topic": "fleet/{product}/{device}/up"}]
         inbox = {"source": str(self.inbox), "pattern": "*.csv", "product": "coldroom-logger", "every_s": 0.5}
         return {
-            "tcp": [{"port": self._tcp, "products": ["meitrack-aaa"]}],
+            "tcp": [{"port": self._tcp, "products": ["meitrack-aaa", "concox-gt06", "teltonika-8e"]}],
             "mqtt": [{"url": broker, "client_id": "sluice-gateway", "topics": topics}],
             "rest": {"port": self._rest, "auth": "none"},
             "files": [{**inbox, "device_from": "{device}/{number}.csv"}],

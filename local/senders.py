@@ -69,8 +69,8 @@ class MqttSender:
 class TcpSender:
     """A connection for each device, on which it writes its frames."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._address = host, port
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
         self._sockets: dict[str, socket.socket] = {}
 
     def send(self, lines: Sequence[Line]) -> None:
