@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from cli.deployment import PROJECT, find_deployment
+from gateways.errors import Unavailable
 from gateways.relays.config import read_config
 from gateways.relays.dynamodb import DynamoRelay
 from gateways.relays.mariadb import MariaRelay
@@ -30,7 +31,14 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 
 Relay = PostgresRelay | MariaRelay | MongoRelay | DynamoRelay
 
-_LOST: Final = (psycopg.OperationalError, pymysql.OperationalError, ConnectionFailure, BotoCoreError, ClientError)
+_LOST: Final = (
+    Unavailable,
+    psycopg.OperationalError,
+    pymysql.OperationalError,
+    ConnectionFailure,
+    BotoCoreError,
+    ClientError,
+)
 _KINDS: Final[Mapping[str, Callable[[str, str, list[str], Positions, Producer], Relay]]] = {
     "postgresql": PostgresRelay,
     "mariadb": MariaRelay,

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from gateways.relays.producer import Keyed
+from gateways.stream import Keyed
 
 Row = dict[str, str | None]
 

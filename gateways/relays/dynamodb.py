@@ -13,7 +13,8 @@ import msgspec
 
 from gateways.relays.errors import RelayError
 from gateways.relays.positions import Positions
-from gateways.relays.producer import Keyed, Producer
+from gateways.relays.producer import Producer
+from gateways.stream import Keyed
 from jobs.config import Aws
 
 RECORDS_AT_ONCE: Final = 1_000

@@ -23,7 +23,8 @@ from gateways.relays.errors import RelayError
 from gateways.relays.mariadb_catalog import Catalog, changes, check_binlog, read_catalog
 from gateways.relays.mariadb_values import LOADED, loaded_texts, selection
 from gateways.relays.positions import Positions
-from gateways.relays.producer import Keyed, Producer
+from gateways.relays.producer import Producer
+from gateways.stream import Keyed
 
 ROWS_AT_ONCE: Final = 2_000
 DEFAULT_PORT: Final = 3306

@@ -15,7 +15,8 @@ from pymongo.errors import OperationFailure
 
 from gateways.relays.errors import RelayError
 from gateways.relays.positions import Positions
-from gateways.relays.producer import Keyed, Producer
+from gateways.relays.producer import Producer
+from gateways.stream import Keyed
 
 EVENTS_AT_ONCE: Final = 1_000
 WAIT_MS: Final = 500

@@ -17,7 +17,8 @@ from gateways.relays.dms import Row, loaded_record, logged_record
 from gateways.relays.errors import RelayError
 from gateways.relays.pgoutput import lsn_text, read_messages, transaction_end
 from gateways.relays.positions import Positions
-from gateways.relays.producer import Keyed, Producer
+from gateways.relays.producer import Producer
+from gateways.stream import Keyed
 
 MESSAGES_AT_ONCE: Final = 2_000
 LOADED: Final = "loaded"
