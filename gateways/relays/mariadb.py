@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 import pymysql
@@ -31,6 +31,8 @@ DEFAULT_PORT: Final = 3306
 READ_SECONDS: Final = 60
 _ACCESS_DENIED: Final = (1044, 1045, 1142, 1143, 1227, 1698)
 _BINLOG_UNREADABLE: Final = 1236
+_CA: Final = "ssl_ca"
+_NO_URL: Final = "its connection is no URL such as mysql://user:password@host:3306/ or …:3306/?ssl_ca=/etc/ssl/ca.pem"
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -167,13 +169,15 @@ class MariaRelay:
 
 
 def _settings(name: str, url: str) -> Mapping[str, Any]:
+    """For pymysql, which uses TLS where the server has it; with `ssl_ca` it must have it, and be who it says it is."""
     try:
         parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
         host, port = parts.hostname, parts.port
     except ValueError:
-        host, port = None, None
-    if host is None or parts.scheme not in ("mysql", "mariadb") or parts.username is None:
-        raise RelayError(name, "its connection is no URL such as mysql://user:password@host:3306/")
+        raise RelayError(name, _NO_URL) from None  # the error would tell a part of the URL
+    if host is None or parts.scheme not in ("mysql", "mariadb") or parts.username is None or options.keys() - {_CA}:
+        raise RelayError(name, _NO_URL)
     return {
         "host": host,
         "port": port or DEFAULT_PORT,
@@ -182,6 +186,7 @@ def _settings(name: str, url: str) -> Mapping[str, Any]:
         "charset": "utf8mb4",
         "connect_timeout": 10,
         "read_timeout": READ_SECONDS,
+        **({_CA: options[_CA], "ssl_verify_identity": True} if options else {}),
     }
 
 

@@ -38,8 +38,9 @@ class MariaDb:
             f"CREATE OR REPLACE USER sluice@'{LOOPBACK}' IDENTIFIED BY '{self.password}';\n"
             f"GRANT ALL ON *.* TO sluice@'{LOOPBACK}' WITH GRANT OPTION;\n"
         )
+        self.certificate, self._key = certificate(folder)
         if self._account is not None:
-            for path in (folder, users):
+            for path in (folder, users, self.certificate, self._key):
                 os.chown(path, self._account.uid, self._account.gid)
         _install(folder, self._account)
 
@@ -54,6 +55,7 @@ class MariaDb:
     def start(self) -> None:
         own = {"datadir": self.folder / "data", "port": self.port, "socket": self.folder / "socket"}
         settings = {**_SETTINGS, **own, "init-file": self.folder / "users.sql"}
+        settings |= {"ssl-cert": self.certificate, "ssl-key": self._key}
         command = ["mariadbd", "--no-defaults", *(f"--{name}={value}" for name, value in settings.items())]
         log = self.folder / "server.log"
         self._server, self._child = launch(Launch(command, {"PATH": _path()}, self.port, log, account=self._account))
@@ -108,6 +110,15 @@ def _install(folder: Path, account: Account | None) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """One that the server signs itself, and its key."""
+    signed, key = folder / "certificate.pem", folder / "key.pem"
+    made = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(signed), "-days", "2"]
+    named = ["-subj", "/CN=sluice-test", "-addext", f"subjectAltName=IP:{LOOPBACK}"]
+    subprocess.run(["openssl", "req", "-x509", *made, *named], check=True, capture_output=True)
+    return signed, key
 
 
 def _path() -> str:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 from deployment import ROOT, Deployment, deploy, wait_until
-from mariadb import MariaDb
+from mariadb import MariaDb, certificate
 from unified import unified
 
 from gateways.relays.binlog import BinlogError
@@ -257,6 +258,20 @@ def test_a_later_commit_is_newer_whatever_the_clocks_say(source: Source, sql: An
     assert source.rows() == {"1": {"thing_id": "1", "name": "n19"}}
 
 
+def test_a_later_file_is_newer_where_its_number_has_more_bits_than_a_position(source: Source, sql: Any) -> None:
+    sql("CREATE TABLE t (id int PRIMARY KEY, name text)")
+    sql("RESET MASTER TO 2047")
+    relay = source.started()
+    sql("SET TIMESTAMP = 2000000000")
+    sql("INSERT INTO t VALUES (1, 'in 2047')")
+    sql("FLUSH BINARY LOGS")
+    sql("UPDATE t SET name = 'in 2048'")
+    drain(relay)
+    before, after = source.changes()
+    assert before.position < after.position
+    assert source.rows() == {"1": {"thing_id": "1", "name": "in 2048"}}
+
+
 def test_a_long_transaction_is_put_in_parts_and_once(source: Source, sql: Any) -> None:
     sql("CREATE TABLE t (id int PRIMARY KEY, name text)")
     relay = source.started()
@@ -448,11 +463,28 @@ def test_a_user_with_the_rights_that_are_told_may_capture(source: Source, sql: A
     assert source.rows() == {"1": {"thing_id": "1", "name": "b"}}
 
 
-@pytest.mark.parametrize("url", ["", "mysql://", "postgresql://u@h/", "mysql://u:p@h:port/", "host=h user=u"])
+@pytest.mark.parametrize(
+    "url", ["", "mysql://", "postgresql://u@h/", "mysql://u:p@h:port/", "host=h user=u", "mysql://u@h/?ssl"]
+)
 def test_a_connection_that_is_no_url_is_refused_without_being_told(source: Source, url: str) -> None:
     source.url = url
     with pytest.raises(RelayError, match="its connection is no URL such as mysql://user:password@host:3306/"):
         source.relay()
+
+
+def test_a_server_is_known_by_its_certificate(source: Source, sql: Any, maria: MariaDb, folder: Path) -> None:
+    sql("CREATE TABLE t (id int PRIMARY KEY, name text)")
+    sql("CREATE OR REPLACE USER reader@'127.0.0.1' IDENTIFIED BY 'x' REQUIRE SSL")
+    sql("GRANT ALL ON *.* TO reader@'127.0.0.1'")
+    source.url = f"{maria.url('reader', 'x')}?ssl_ca={maria.certificate}"
+    relay = source.started()
+    sql("INSERT INTO t VALUES (1, 'a')")
+    drain(relay)
+    assert source.rows() == {"1": {"thing_id": "1", "name": "a"}}
+    other, _ = certificate(folder)
+    source.url = f"{maria.url('reader', 'x')}?ssl_ca={other}"
+    with pytest.raises(pymysql.OperationalError, match="certificate verify failed"):
+        source.relay().step()
 
 
 def test_one_with_the_wrong_password_is_refused(source: Source, maria: MariaDb) -> None:
