@@ -132,7 +132,10 @@ class ProductSpec:
     def _complete(self, error: DecodeError, payload: str) -> None:
         error.product, error.spec_version = self.product, self.version
         excerpt = hex_excerpt if self.format == "hex" else text_excerpt
-        error.excerpt = excerpt(payload_bytes(payload, self.format), error.byte_offset).text
+        data = payload_bytes(payload, self.format)
+        if error.byte_offset is not None:  # a fault in what `completed_by` adds is one at the payload's end
+            error.byte_offset = min(error.byte_offset, len(data))
+        error.excerpt = excerpt(data, error.byte_offset).text
 
 
 def payload_bytes(payload: str, payload_format: str) -> bytes:

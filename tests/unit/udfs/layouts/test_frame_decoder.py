@@ -64,6 +64,15 @@ parts: [{name: a, type: decimal, unit: "1", until: "\r\n"}]
     assert decoder_of(product).canonical("5") == "5\r\n"
 
 
+def test_a_fault_in_the_ending_that_was_added_is_one_at_the_payloads_end() -> None:
+    product = compile_probe(r"""
+kind: hybrid
+completed_by: "\r\n"
+parts: [{name: a, type: decimal, unit: "1", until: "\r\n"}, {literal: "!"}]
+""")
+    assert refusal(product, "5") == ("truncated", "", 1)
+
+
 def test_explaining_names_every_part_of_a_payload() -> None:
     product = compile_probe(
         """
