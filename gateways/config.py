@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from gateways.errors import GatewayConfigError
 from gateways.intake import UnknownDevices
 from gateways.producer import ProducerConfig
+from gateways.tcp.config import TcpConfig
 from udfs.document import read_document
 from udfs.model import Strict
 from udfs.typed_document import read_typed
@@ -30,6 +32,7 @@ class GatewayConfig(Strict, kw_only=True, frozen=True):
     max_payload_kib: Annotated[int, Meta(ge=1, le=256)] = 256
     producer: ProducerConfig = ProducerConfig()
     metrics: MetricsConfig | None = None
+    tcp: list[TcpConfig] = msgspec.field(default_factory=list)
 
 
 def read_gateway(file: Path) -> GatewayConfig:

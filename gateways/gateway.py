@@ -16,6 +16,7 @@ from gateways.intake import Intake
 from gateways.metrics import Metrics
 from gateways.producer import Producer, open_spool
 from gateways.stream import Stream
+from gateways.tcp.listener import Listener
 from jobs.config import Config
 from udfs.catalog import Catalog
 
@@ -46,16 +47,19 @@ async def run_gateway(
     intake = Intake(producer, devices, metrics, config.unknown_devices, config.max_payload_kib << 10)
     sending, refreshing = asyncio.create_task(producer.run()), asyncio.create_task(devices.keep_fresh())
     try:
-        await _serve(sources(config, intake, catalog, metrics), sending, stop)
+        await _serve(sources(config, intake, catalog, metrics, folder), sending, stop)
     finally:
         refreshing.cancel()
         await producer.close(sending)
         _log.info("drained")
 
 
-def sources(config: GatewayConfig, intake: Intake, catalog: Catalog, metrics: Metrics) -> list[Source]:
-    """What the gateway file asks for."""
-    return []
+def sources(config: GatewayConfig, intake: Intake, catalog: Catalog, metrics: Metrics, folder: Path) -> list[Source]:
+    """What the gateway file, which stands in `folder`, asks for."""
+    return [
+        Listener(listener, f"tcp[{index}]", catalog, intake, metrics, folder)
+        for index, listener in enumerate(config.tcp)
+    ]
 
 
 async def _serve(running: Sequence[Source], sending: "asyncio.Task[None]", stop: asyncio.Event) -> None:
