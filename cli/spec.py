@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.specs_folder import find_product, load_catalog, specs_folder
+from gateways.tcp.examples import StreamResult, run_stream_examples
 from udfs.errors import DecodeError
 from udfs.examples import Difference, ExampleResult, run_examples
 from udfs.excerpt import Excerpt, hex_excerpt, text_excerpt
@@ -67,7 +68,8 @@ def run_spec_tests(
     context: typer.Context,
     product: Annotated[str | None, typer.Argument(help="Only this product; default: all.")] = None,
 ) -> None:
-    """Run the examples in the spec files: decode, compare, and encode back byte for byte.
+    """Run the examples in the spec files: decode, compare, and encode back byte for byte; those of a `stream` as the
+    gateway does.
 
     Exits 1 where an example fails, a spec does not compile, or its meaning changed and its `version` did not.
     """
@@ -75,7 +77,7 @@ def run_spec_tests(
     specs = list(catalog.products.values()) if product is None else [find_product(catalog, product)]
     failed = passed = 0
     for spec in specs:
-        results = run_examples(spec)
+        results: list[ExampleResult | StreamResult] = [*run_examples(spec), *run_stream_examples(spec)]
         typer.echo(f"{spec.product}  version {spec.version}")
         for result in results:
             typer.echo(render_result(result))
@@ -154,7 +156,7 @@ def explain(error: DecodeError, spec: ProductSpec, payload: str) -> str:
     return "\n".join(lines)
 
 
-def render_result(result: ExampleResult) -> str:
+def render_result(result: ExampleResult | StreamResult) -> str:
     """A line for an example, and beneath it a table of what differs."""
     line = f"  {'ok  ' if result.passed else 'FAIL'}  {result.title}"
     return line if result.passed else f"{line}\n{_table(result.differences)}"

@@ -4,20 +4,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from udfs.column import Column
-from udfs.computed import BUILT_IN, compile_computed, names_asked
+from udfs.computed import compile_computed
 from udfs.contract import compile_check, time_policy
 from udfs.document import Place, read_document, suggest
-from udfs.errors import REASONS, SpecErrors
+from udfs.errors import REASONS
 from udfs.layouts.base import compile_each
 from udfs.layouts.registry import compile_layout
 from udfs.layouts.routes import compile_routes
 from udfs.meaning import TIMESTAMPS, Field, Scope
-from udfs.model import Checksum, DomainDocument, Example, ProductDocument, UnifiedMeasurement
+from udfs.model import DomainDocument, Example, ProductDocument, UnifiedMeasurement
 from udfs.product import ProductSpec
+from udfs.references import check_marks, check_names, names_asked, names_of
 from udfs.steps import StepRule
+from udfs.stream import compile_stream
 from udfs.typed_document import read_typed
 from udfs.units import unit_fault
-from udfs.walk import structs
 
 
 def compile_domain(file: str, text: str) -> DomainDocument:
@@ -39,7 +40,7 @@ def compile_product(file: str, text: str, domains: Mapping[str, DomainDocument])
     if domain is None:
         message = f"no domain `{document.domain}` in specs/domains{suggest(document.domain, domains)}"
         raise (root / "domain").error(message)
-    names = names_asked(document, root)
+    names = names_asked(document.without_stream, root)
     steps: list[StepRule] = []
 
     def scope() -> Scope:
@@ -59,8 +60,8 @@ def compile_product(file: str, text: str, domains: Mapping[str, DomainDocument])
     computed = compile_each(document.computed, root / "computed", lambda spec, at: compile_computed(spec, at, scope()))
     fields += [value.field for value in computed]
     checks = compile_each(document.checks, root / "checks", compile_check)
-    _check_names(names, fields)
-    _check_marks(document, root)
+    check_names(names, names_of(fields))
+    check_marks(document.without_stream, root)
     _check_time_field(document, fields, root)
     compile_each(document.examples, root / "examples", _check_example)
     return ProductSpec(
@@ -76,6 +77,7 @@ def compile_product(file: str, text: str, domains: Mapping[str, DomainDocument])
         checks=tuple(checks),
         steps=tuple(steps),
         time_policy=time_policy(domain.event_time, document.event_time),
+        stream=None if document.stream is None else compile_stream(document, document.stream, root / "stream"),
     )
 
 
@@ -96,31 +98,6 @@ def _columns(fields: Iterable[Field]) -> tuple[Column, ...]:
         for column in field.columns:
             columns.setdefault((column.domain, column.name), column)
     return tuple(columns.values())
-
-
-def _check_names(names: Mapping[str, Place], fields: Sequence[Field]) -> None:
-    """Every name that an expression asks for is a field's, or one that reading itself knows."""
-    known = {*BUILT_IN, *(field.name for field in fields)}
-    known |= {column.name for field in fields for column in field.columns}
-    known |= {flag for field in fields for flag in field.flags}
-    faults = [
-        place.error(f"an expression asks for `{name}`, which is no field{suggest(name, known)}")
-        for name, place in names.items()
-        if name not in known
-    ]
-    if faults:
-        raise SpecErrors(faults)
-
-
-def _check_marks(document: ProductDocument, root: Place) -> None:
-    """Every mark that a checksum names is there."""
-    found = list(structs(document, root))
-    marks = {mark for struct, _ in found if (mark := getattr(struct, "mark", None)) is not None}
-    for struct, place in found:
-        for key in ("start", "end") if isinstance(struct, Checksum) else ():
-            mark = getattr(struct, key)
-            if mark is not None and mark not in marks:
-                raise (place / key).error(f"no item has `mark: {mark}`{suggest(mark, marks)}")
 
 
 def _check_file_name(file: str, name: str, place: Place) -> None:

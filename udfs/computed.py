@@ -1,4 +1,4 @@
-"""Values made of others, and which fields the expressions of a spec ask for."""
+"""Values made of others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,21 +8,13 @@ import msgspec
 
 from udfs.contract import evaluate, expression
 from udfs.document import Place
-from udfs.expression import Expression, ExpressionError, compile_expression
+from udfs.expression import Expression
 from udfs.meaning import Field, Scope, compile_meaning
-from udfs.model import Computed, ProductDocument
-from udfs.named_by_value import names_in
+from udfs.model import Computed
 from udfs.row import Row
 from udfs.text_values import compile_text_field
-from udfs.walk import NOWHERE, structs
 
-BUILT_IN: Final = frozenset({"remaining", "size", "index", "key", "occurrence"})
-"""What reading itself knows: bytes left, bytes of the payload, element of a repeat, unlisted key, which
-occurrence of a key."""
-
-_EXPRESSIONS: Final = ("if_", "switch", "compute", "check", "equals", "skip", "size", "length", "repeat", "until")
 _WRITTEN_TIMES: Final = ("datetime", "iso8601")
-_WORDS: Final = ("rest", "end")
 
 
 @dataclass(frozen=True)
@@ -50,24 +42,3 @@ def compile_computed(spec: Computed, place: Place, scope: Scope) -> ComputedValu
         return ComputedValue(written.field, compute, lambda value, row: written.read(str(value), row))
     field = compile_meaning(spec.name, spec, place, scope)
     return ComputedValue(field, compute, field.read)
-
-
-def names_asked(document: ProductDocument, root: Place = NOWHERE) -> dict[str, Place]:
-    """The names in all expressions and in all names that hold values, each with the place that asks first."""
-    names: dict[str, Place] = {}
-    for struct, place in structs(document, root):
-        for key in _EXPRESSIONS:
-            text = getattr(struct, key, None)
-            if isinstance(text, str) and text not in _WORDS and not (key == "until" and not hasattr(struct, "repeat")):
-                for name in sorted(_names(text)):
-                    names.setdefault(name, place / key.removesuffix("_"))
-        for name in names_in(str(getattr(struct, "name", ""))):
-            names.setdefault(name, place / "name")
-    return names
-
-
-def _names(text: str) -> frozenset[str]:
-    try:
-        return compile_expression(text).names
-    except ExpressionError:
-        return frozenset()  # told with its place where it is compiled

@@ -461,6 +461,71 @@ class Example(Strict, kw_only=True, frozen=True):
     lossy: Annotated[str, Meta(description="why these bytes do not come back when encoded")] | None = None
 
 
+Bytes = Annotated[str, Meta(min_length=1, description="bytes as hex; in a text format a text")]
+
+
+class FrameSize(Strict, kw_only=True, frozen=True):
+    """Where a frame says how long it is: what stands behind the size has the stated size + `adjust` bytes."""
+
+    type: Annotated[Literal["u8", "u16", "u24", "u32", "decimal"], Meta(description="decimal: digits")]
+    at: Annotated[int, Meta(ge=0, le=255, description="byte of the frame at which the size begins")] = 0
+    adjust: Annotated[int, Meta(ge=-64, le=64)] = 0
+    byte_order: ByteOrder = "big"
+
+
+class FrameForm(Strict, kw_only=True, frozen=True):
+    """How a frame is told from what comes before and after it: one of size, end, separator and pause."""
+
+    start: Annotated[Bytes | None, Meta(description="what a frame begins with")] = None
+    size: Annotated[FrameSize | None, Meta(description="the frame says how long it is")] = None
+    end: Annotated[Bytes | None, Meta(description="what it ends with; with a size, what must stand there")] = None
+    after: Annotated[Bytes | None, Meta(description="`end` is looked for behind this")] = None
+    separator: Annotated[Bytes | None, Meta(description="what stands behind a frame and is no part of it")] = None
+    pause_ms: Annotated[int, Meta(ge=10, le=60_000)] | None = None
+    max_bytes: Annotated[int, Meta(ge=1, le=131_072, description="what is longer is no frame")] = 16_384
+
+
+class Reply(Strict, kw_only=True, frozen=True):
+    """What a device hears when its frame is safe; a value has what the header says under its name."""
+
+    parts: Annotated[list[Item], Meta(min_length=1)]
+    when: Annotated[ExpressionText | None, Meta(description="over the header's values; else always")] = None
+
+
+class LoginFrame(Strict, kw_only=True, frozen=True):
+    """A first frame by which a device says who it is, and which is no payload."""
+
+    frame: FrameForm
+    header: Annotated[list[Item], Meta(min_length=1)]
+    accept: Annotated[Bytes | None, Meta(description="what a device hears that may go on")] = None
+    refuse: Annotated[Bytes | None, Meta(description="what it hears before the connection is closed")] = None
+
+
+class StreamExample(Strict, kw_only=True, frozen=True):
+    """What a device sends over a connection, and what becomes of it."""
+
+    sent: Annotated[str, Meta(min_length=1, description="bytes as hex, blanks between them; in a text format a text")]
+    payloads: Annotated[list[str], Meta(description="what goes on, in order")]
+    title: str = ""
+    device: str = ""
+    replies: Annotated[list[str], Meta(description="what the device hears, in order")] = []
+
+
+class StreamDocument(Strict, kw_only=True, frozen=True):
+    """How a device speaks over a connection: what its gateway must know, and no message's meaning."""
+
+    frames: Annotated[list[FrameForm], Meta(min_length=1)]
+    header: Annotated[list[Item], Meta(description="what is read of a frame; the rest of it is not looked at")] = []
+    device: Annotated[
+        Name | None, Meta(description="header value that names the device; without one later frames are its, too")
+    ] = None
+    login: LoginFrame | None = None
+    replies: Annotated[list[Reply], Meta(description="the first whose `when` holds is sent")] = []
+    filler: Annotated[Bytes | None, Meta(description="bytes that may stand between frames and say nothing")] = None
+    byte_order: ByteOrder = "big"
+    examples: list[StreamExample] = []
+
+
 class ProductDocument(Strict, kw_only=True, frozen=True):
     """A file of specs/products."""
 
@@ -477,6 +542,12 @@ class ProductDocument(Strict, kw_only=True, frozen=True):
     computed: list[Computed] = []
     checks: list[CrossCheck] = []
     lossy: Annotated[str, Meta(description="why no payload of this product comes back byte for byte")] | None = None
+    stream: Annotated[StreamDocument | None, Meta(description="how its devices speak over a TCP connection")] = None
+
+    @property
+    def without_stream(self) -> "ProductDocument":
+        """What says what payloads mean."""
+        return self if self.stream is None else msgspec.structs.replace(self, stream=None)
 
 
 class UnifiedMeasurement(Strict, kw_only=True, frozen=True):

@@ -17,6 +17,7 @@ from udfs.message import Envelope, Message
 from udfs.model import ProductDocument
 from udfs.row import Readings, Row
 from udfs.steps import Predecessors, StepRule
+from udfs.stream import StreamSpec
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class ProductSpec:
     checks: tuple[MessageCheck, ...] = field(repr=False)
     steps: tuple[StepRule, ...] = field(repr=False)
     time_policy: TimePolicy = field(repr=False)
+    stream: StreamSpec | None = field(default=None, repr=False)
 
     @property
     def domains(self) -> tuple[str, ...]:

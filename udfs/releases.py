@@ -21,7 +21,7 @@ from udfs.walk import structs
 
 FOLDER: Final = "versions"
 _FREE: Final = frozenset({"doc", "title", "source", "examples", "version", "lossy"})
-"""What may change without another meaning."""
+"""What may change without another meaning; nor has the section `stream` one, which says how payloads arrive."""
 
 
 class ReleaseError(SluiceError):
@@ -97,9 +97,10 @@ class Releases(msgspec.Struct, frozen=True):
 
 def release_of(spec: ProductSpec) -> Release:
     """What the spec promises as it stands."""
-    fields = [struct for struct, _ in structs(spec.document) if isinstance(struct, Meaning)]
+    document = spec.document.without_stream
+    fields = [struct for struct, _ in structs(document) if isinstance(struct, Meaning)]
     columns = [_released(column, fields) for column in spec.columns]
-    meaning = [_stated(spec.document), [(column.domain, column.name, column.unit) for column in columns]]
+    meaning = [_stated(document), [(column.domain, column.name, column.unit) for column in columns]]
     text = json.dumps(meaning, sort_keys=True, ensure_ascii=False)
     fingerprint = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     return Release(spec.version, fingerprint, columns)

@@ -6,12 +6,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from udfs.bits import parse_bits
-from udfs.computed import names_asked
 from udfs.errors import DecodeError
 from udfs.message import Envelope
 from udfs.model import Example, Meaning
 from udfs.named_by_value import values_in
 from udfs.product import ProductSpec
+from udfs.references import names_asked
 from udfs.row import Row
 from udfs.timestamps import iso_text
 from udfs.walk import structs
@@ -57,7 +57,7 @@ def good_examples(product: ProductSpec) -> list[Example]:
 @st.composite
 def varied(draw: st.DrawFn, product: ProductSpec, example: Example) -> list[Readings]:
     """The example's readings, each varied or not; what expressions ask for stays, for it decides what else there is."""
-    kept = names_asked(product.document)
+    kept = names_asked(product.document.without_stream)
     messages = readings_of(product, example, example.payload)
     for readings in messages:
         for name in readings:
@@ -68,7 +68,7 @@ def varied(draw: st.DrawFn, product: ProductSpec, example: Example) -> list[Read
 
 def _another(product: ProductSpec, example: Example, name: str, value: float | str) -> st.SearchStrategy[Any]:
     """What may stand in place of a reading; itself where the spec leaves no choice that is told here."""
-    meanings = [struct for struct, _ in structs(product.document) if isinstance(struct, Meaning)]
+    meanings = [struct for struct, _ in structs(product.document.without_stream) if isinstance(struct, Meaning)]
     specs = [spec for spec in meanings if _is_of(spec, name)]
     spec = specs[0] if specs else None
     if spec is None or len(specs) > 1 or spec.equals is not None or spec.pattern is not None:
