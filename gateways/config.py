@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
 from gateways.errors import GatewayConfigError
 from gateways.intake import UnknownDevices
+from gateways.mqtt.config import BrokerConfig
 from gateways.producer import ProducerConfig
 from gateways.tcp.config import TcpConfig
 from udfs.document import read_document
@@ -32,7 +32,8 @@ class GatewayConfig(Strict, kw_only=True, frozen=True):
     max_payload_kib: Annotated[int, Meta(ge=1, le=256)] = 256
     producer: ProducerConfig = ProducerConfig()
     metrics: MetricsConfig | None = None
-    tcp: list[TcpConfig] = msgspec.field(default_factory=list)
+    tcp: Annotated[tuple[TcpConfig, ...], Meta(description="listeners")] = ()
+    mqtt: Annotated[tuple[BrokerConfig, ...], Meta(description="brokers to subscribe at")] = ()
 
 
 def read_gateway(file: Path) -> GatewayConfig:

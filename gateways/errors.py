@@ -10,7 +10,9 @@ from typing import Final, Literal
 
 from udfs.errors import SluiceError
 
-Reason = Literal["bad_device", "unknown_device", "unknown_product", "bad_payload", "too_large", "rate_limited"]
+Reason = Literal[
+    "bad_device", "unknown_device", "unknown_product", "unknown_topic", "bad_payload", "too_large", "rate_limited"
+]
 
 RETRY_AFTER: Final = 5.0
 

@@ -14,6 +14,7 @@ from gateways.devices import Devices
 from gateways.errors import GatewayConfigError
 from gateways.intake import Intake
 from gateways.metrics import Metrics
+from gateways.mqtt.bridge import MqttBridge
 from gateways.producer import Producer, open_spool
 from gateways.stream import Stream
 from gateways.tcp.listener import Listener
@@ -47,19 +48,24 @@ async def run_gateway(
     intake = Intake(producer, devices, metrics, config.unknown_devices, config.max_payload_kib << 10)
     sending, refreshing = asyncio.create_task(producer.run()), asyncio.create_task(devices.keep_fresh())
     try:
-        await _serve(sources(config, intake, catalog, metrics, folder), sending, stop)
+        await _serve(sources(config, folder, intake, catalog, metrics), sending, stop)
     finally:
         refreshing.cancel()
         await producer.close(sending)
         _log.info("drained")
 
 
-def sources(config: GatewayConfig, intake: Intake, catalog: Catalog, metrics: Metrics, folder: Path) -> list[Source]:
+def sources(config: GatewayConfig, folder: Path, intake: Intake, catalog: Catalog, metrics: Metrics) -> list[Source]:
     """What the gateway file, which stands in `folder`, asks for."""
-    return [
-        Listener(listener, f"tcp[{index}]", catalog, intake, metrics, folder)
-        for index, listener in enumerate(config.tcp)
+    listeners = [
+        Listener(listener, f"tcp[{place}]", catalog, intake, metrics, folder)
+        for place, listener in enumerate(config.tcp)
     ]
+    bridges = [
+        MqttBridge(broker, f"mqtt[{place}]", folder, intake, catalog, metrics)
+        for place, broker in enumerate(config.mqtt)
+    ]
+    return [*listeners, *bridges]
 
 
 async def _serve(running: Sequence[Source], sending: "asyncio.Task[None]", stop: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""The embedded stack: AWS APIs, DocumentDB and Aurora stand-ins on free loopback ports, known by `.run/stack.json`.
+"""The embedded stack: AWS APIs, DocumentDB, Aurora and an MQTT broker on free loopback ports, all in `.run/stack.json`.
 
 `.run/logs/` holds a log a service, `.run/data/` what they store; data is fresh at every start, logs stay after a stop.
 A stack dies with the process that started it, also when that is killed, unless it was told to outlive it.
@@ -17,7 +17,7 @@ from typing import Protocol, Self
 
 import msgspec
 
-from local import aurora, documentdb, ministack
+from local import aurora, documentdb, ministack, mosquitto
 from local.errors import NotReady, StackError
 from local.process import POLL_SECONDS, Server, free_port, port_answers, stop
 
@@ -38,7 +38,7 @@ class Service(Protocol):
 
 
 # In this order: Aurora's start waits for initdb, meanwhile the others boot.
-SERVICES: tuple[Service, ...] = (ministack, documentdb, aurora)
+SERVICES: tuple[Service, ...] = (ministack, documentdb, mosquitto, aurora)
 
 
 class StackState(msgspec.Struct):
