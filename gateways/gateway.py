@@ -1,6 +1,7 @@
 """A gateway process: its sources around one intake and one producer, from the start to a graceful drain."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ from prometheus_client import start_http_server
 
 from gateways.config import GatewayConfig
 from gateways.devices import Devices
+from gateways.emf import EmbeddedMetrics
 from gateways.errors import GatewayConfigError
 from gateways.intake import Intake
 from gateways.metrics import Metrics
@@ -46,12 +48,19 @@ async def run_gateway(
         _log.info("metrics", host=config.metrics.host, port=server.server_port)
     producer = Producer(stream, open_spool(config.producer, folder), config.producer, metrics)
     intake = Intake(producer, devices, metrics, config.unknown_devices, config.max_payload_kib << 10)
-    sending, refreshing = asyncio.create_task(producer.run()), asyncio.create_task(devices.keep_fresh())
+    sending, aside = asyncio.create_task(producer.run()), [asyncio.create_task(devices.keep_fresh())]
+    if config.metrics is not None and config.metrics.emf_every_s:
+        embedded = EmbeddedMetrics(metrics.registry, sys.stdout)
+        aside.append(asyncio.create_task(embedded.run(config.metrics.emf_every_s)))
     try:
         await _serve(sources(config, folder, intake, catalog, metrics), sending, stop)
     finally:
-        refreshing.cancel()
         await producer.close(sending)
+        for task in aside:
+            task.cancel()
+        for outcome in await asyncio.gather(*aside, return_exceptions=True):
+            if isinstance(outcome, Exception):  # not a cancellation
+                _log.error("a task beside the sources has failed", error=str(outcome))
         _log.info("drained")
 
 
