@@ -27,8 +27,22 @@ missing_packages() {
     java_fits || echo openjdk-17-jdk-headless
     command -v mvn >/dev/null 2>&1 || echo maven
     command -v ps >/dev/null 2>&1 || echo procps
+    command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || echo mosquitto
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ ! -e /etc/debian_version ] || echo ca-certificates
     [ "$PURPOSE" != test ] || mariadb_fits || echo mariadb-server-core mariadb-client-core
+}
+
+# Debian starts a package's service once it is there and at every boot: mosquitto is for the stack, which starts its own.
+apt_install() {
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        trap 'rm -f $policy' EXIT
+        trap 'exit 1' INT TERM
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod +x $policy
+    fi
+    apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" &&
+        case " $* " in *" mosquitto "*) [ ! -d /run/systemd/system ] || systemctl --quiet disable mosquitto ;; esac
 }
 
 install_packages() {
@@ -36,8 +50,7 @@ install_packages() {
     [ -n "$packages" ] || return 0
     if [ -e /etc/debian_version ] && [ "$(id -u)" = 0 ]; then
         say "apt-get install $packages"
-        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages
-        } >"$LOG" 2>&1 || { tail -n 30 "$LOG" >&2; fail "apt-get failed, see above and $LOG"; }
+        (apt_install $packages) >"$LOG" 2>&1 || { tail -n 30 "$LOG" >&2; fail "apt-get failed, see above and $LOG"; }
     elif [ -e /etc/debian_version ]; then
         fail "these packages are missing, run:  sudo apt-get update && sudo apt-get install -y $packages"
     else
