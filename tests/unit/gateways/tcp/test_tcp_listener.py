@@ -20,7 +20,7 @@ def listen(folder: Path, listener: str) -> None:
     (folder / "gateway.yaml").write_text(f"tcp: [{listener}]\n")
     metrics = Metrics()
     intake = Intake(None, Devices(None), metrics)  # type: ignore[arg-type] - nothing is taken in here
-    sources(read_gateway(folder / "gateway.yaml"), intake, CATALOG, metrics, folder)
+    sources(read_gateway(folder / "gateway.yaml"), folder, intake, CATALOG, metrics)
 
 
 @pytest.mark.parametrize(
