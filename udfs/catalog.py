@@ -21,10 +21,14 @@ from udfs.steps import Predecessors
 
 
 class Catalog:
-    """All compiled products by name, and the devices' readings before, against which steps are judged."""
+    """All compiled products by name, and the devices' readings before, against which steps are judged.
 
-    def __init__(self, products: Mapping[str, ProductSpec]) -> None:
+    `texts` is what they were compiled from: another process makes its own catalog of it.
+    """
+
+    def __init__(self, products: Mapping[str, ProductSpec], texts: Mapping[str, str] = MappingProxyType({})) -> None:
         self.products: Mapping[str, ProductSpec] = MappingProxyType(dict(products))
+        self.texts = texts
         self._before = Predecessors()
         self._batch_decoders = {
             id(route.decoder): batch_decoder(route.decoder)
@@ -126,7 +130,7 @@ def compile_catalog(texts: Mapping[str, str]) -> Catalog:
                 errors.extend(_all(error))
     if errors:
         raise SpecErrors(errors)
-    return Catalog(products)
+    return Catalog(products, MappingProxyType(dict(texts)))
 
 
 def _all(error: SpecError) -> Sequence[SpecError]:
