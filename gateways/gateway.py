@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -33,12 +34,21 @@ class Source(Protocol):
         """Serves until `stop` is set, then ends what is under way; raises GatewayConfigError where it cannot start."""
 
 
-async def run_gateway(
-    config: GatewayConfig, deployment: Config, catalog: Catalog, folder: Path, stop: asyncio.Event
-) -> None:
-    """Serves until `stop` is set, then drains: sources first, then what waits for Kinesis.
+MakeSources = Callable[[Intake, Metrics], Sequence[Source]]
 
-    `folder` is where the gateway file stands. Raises GatewayConfigError where something cannot start.
+
+async def run_gateway(
+    config: GatewayConfig,
+    deployment: Config,
+    catalog: Catalog,
+    folder: Path,
+    stop: asyncio.Event,
+    make_sources: MakeSources | None = None,
+) -> None:
+    """Serves until `stop` is set or a source has ended, then drains: sources first, then what waits for Kinesis.
+
+    `folder` is where the gateway file stands; `make_sources` is `sources` unless a command brings its own. Raises
+    GatewayConfigError where something cannot start.
     """
     stream, metrics, devices = Stream(deployment.aws, deployment.kinesis.devices), Metrics(), Devices(deployment.aurora)
     await asyncio.to_thread(stream.check)
@@ -46,6 +56,7 @@ async def run_gateway(
     if config.metrics is not None:
         server, _ = start_http_server(config.metrics.port, config.metrics.host, metrics.registry)
         _log.info("metrics", host=config.metrics.host, port=server.server_port)
+    make = make_sources or partial(sources, config, deployment, catalog, folder)
     producer = Producer(stream, open_spool(config.producer, folder), config.producer, metrics)
     intake = Intake(producer, devices, metrics, config.unknown_devices, config.max_payload_kib << 10)
     sending, aside = asyncio.create_task(producer.run()), [asyncio.create_task(devices.keep_fresh())]
@@ -53,7 +64,7 @@ async def run_gateway(
         embedded = EmbeddedMetrics(metrics.registry, sys.stdout)
         aside.append(asyncio.create_task(embedded.run(config.metrics.emf_every_s)))
     try:
-        await _serve(sources(config, folder, intake, catalog, metrics), sending, stop)
+        await _serve(make(intake, metrics), sending, stop)
     finally:
         await producer.close(sending)
         for task in aside:
@@ -64,8 +75,10 @@ async def run_gateway(
         _log.info("drained")
 
 
-def sources(config: GatewayConfig, folder: Path, intake: Intake, catalog: Catalog, metrics: Metrics) -> list[Source]:
-    """What the gateway file, which stands in `folder`, asks for."""
+def sources(
+    config: GatewayConfig, deployment: Config, catalog: Catalog, folder: Path, intake: Intake, metrics: Metrics
+) -> list[Source]:
+    """What the gateway file asks for; raises GatewayConfigError."""
     listeners = [
         Listener(listener, f"tcp[{place}]", catalog, intake, metrics, folder)
         for place, listener in enumerate(config.tcp)
