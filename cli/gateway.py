@@ -8,16 +8,21 @@ from typing import Annotated
 import typer
 import uvloop
 
-from cli.deployment import find_deployment
+from cli.deployment import PROJECT, find_deployment
+from cli.gateway_files import files
 from cli.specs_folder import load_catalog
 from gateways.config import GatewayConfig, read_gateway
 from gateways.gateway import run_gateway
 from gateways.logs import configure_logs
 from jobs.config import Config
+from jobs.store import migrate_aurora
 from udfs.catalog import Catalog
 from udfs.errors import SluiceError
 
 gateway_app = typer.Typer(no_args_is_help=True)
+
+
+gateway_app.command("files")(files)
 
 
 @gateway_app.callback()
@@ -35,6 +40,8 @@ def run(
     configure_logs()
     try:
         wanted, deployment, catalog = read_gateway(config), find_deployment(run_dir), load_catalog(context)
+        if wanted.files:
+            migrate_aurora(deployment.aurora, PROJECT / "sql" / "aurora")
         uvloop.run(_until_signal(wanted, deployment, catalog, config.resolve().parent))
     except SluiceError as error:
         typer.echo(str(error), err=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from gateways.errors import GatewayConfigError
+from gateways.files.config import FilesConfig
 from gateways.intake import UnknownDevices
 from gateways.mqtt.config import BrokerConfig
 from gateways.producer import ProducerConfig
@@ -34,6 +35,7 @@ class GatewayConfig(Strict, kw_only=True, frozen=True):
     metrics: MetricsConfig | None = None
     tcp: Annotated[tuple[TcpConfig, ...], Meta(description="listeners")] = ()
     mqtt: Annotated[tuple[BrokerConfig, ...], Meta(description="brokers to subscribe at")] = ()
+    files: Annotated[tuple[FilesConfig, ...], Meta(description="folders and prefixes to watch")] = ()
 
 
 def read_gateway(file: Path) -> GatewayConfig:

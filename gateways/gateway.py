@@ -15,6 +15,8 @@ from gateways.config import GatewayConfig
 from gateways.devices import Devices
 from gateways.emf import EmbeddedMetrics
 from gateways.errors import GatewayConfigError
+from gateways.files.reporter import LogReporter
+from gateways.files.source import FilesSource
 from gateways.intake import Intake
 from gateways.metrics import Metrics
 from gateways.mqtt.bridge import MqttBridge
@@ -87,7 +89,10 @@ def sources(
         MqttBridge(broker, f"mqtt[{place}]", folder, intake, catalog, metrics)
         for place, broker in enumerate(config.mqtt)
     ]
-    return [*listeners, *bridges]
+    watches = [
+        FilesSource(files.beside(folder), deployment, catalog, intake, metrics, LogReporter()) for files in config.files
+    ]
+    return [*listeners, *bridges, *watches]
 
 
 async def _serve(running: Sequence[Source], sending: "asyncio.Task[None]", stop: asyncio.Event) -> None:

@@ -1,0 +1,236 @@
+"""The source of files: looks at its place again and again, or hears of objects, and loads one file after another."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import psycopg
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gateways.files.attachments import AttachmentLoader
+from gateways.files.config import FilesConfig
+from gateways.files.errors import BadFile
+from gateways.files.load import Advanced, RowsLoader, new_load, quarantined
+from gateways.files.notifications import HIDDEN_SECONDS, Notification, Notifications
+from gateways.files.places import Found, Gone, Prefix, place_of
+from gateways.files.progress import FileLoad, Progress
+from gateways.files.readers import Readers
+from gateways.files.reporter import Reporter
+from gateways.intake import Intake
+from gateways.metrics import Metrics
+from jobs.config import Config
+from udfs.catalog import Catalog
+
+SETTLE_MS: Final = 5_000
+"""A file that was changed less than so long ago may still be written."""
+
+STOP_SECONDS: Final = 5.0
+"""How long a load that is stopped waits for what is under way; what is not durable then is sent again."""
+
+FILES_AT_ONCE: Final = 1000
+MAX_COPIES: Final = 10_000
+_AWAY: Final = (psycopg.OperationalError, BotoCoreError, ClientError, OSError)
+
+_log = structlog.get_logger(__name__)
+
+
+class Loader(Protocol):
+    """What makes payloads of a file."""
+
+    async def load(
+        self, path: Path, found: Found, is_again: bool, stop: asyncio.Event, advanced: Advanced
+    ) -> FileLoad: ...
+
+
+class FilesSource:
+    """Loads the files of one place. `is_again` loads those, too, that were loaded before."""
+
+    def __init__(
+        self,
+        config: FilesConfig,
+        deployment: Config,
+        catalog: Catalog,
+        intake: Intake,
+        metrics: Metrics,
+        reporter: Reporter,
+        is_again: bool = False,
+    ) -> None:
+        """Raises GatewayConfigError."""
+        config.check("files", catalog)
+        self._config, self._is_again, self._reporter = config, is_again, reporter
+        self._place = place_of(config, deployment.aws)
+        self._progress = Progress(deployment.aurora)
+        self._readers = Readers(catalog.texts)
+        self._loader = _loader(config, deployment, catalog, intake, metrics, self._progress, self._readers)
+        self._copies: dict[tuple[str, str], FileLoad] = {}
+        self._queue = None if config.notifications is None else Notifications(deployment.aws, config.notifications)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Loads what is there, then what comes, until `stop` is set."""
+        while not stop.is_set():
+            try:
+                await self.look(stop, before=time.time_ns() // 1_000_000 - SETTLE_MS)
+                if self._queue is not None:
+                    await self._listen(self._queue, stop)
+            except _AWAY as error:
+                _log.warning("files: again later", source=self._config.source, error=str(error).strip())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._config.every_s)
+
+    async def look(self, stop: asyncio.Event, before: int | None = None) -> None:
+        """Loads all files that are there now, and were changed last before `before` epoch ms.
+
+        Raises what keeps it from that, such as psycopg.Error, ClientError and OSError.
+        """
+        try:
+            files = await asyncio.to_thread(_count, self._place.list())
+            self._reporter.expect(*files)
+            listing = self._place.list()
+            while not stop.is_set() and (some := await asyncio.to_thread(_some, listing)):
+                await self._load_all([found for found in some if before is None or found.modified_at < before], stop)
+        finally:
+            await self._readers.close()
+
+    async def _load_all(self, files: list[Found], stop: asyncio.Event) -> None:
+        product, locations = self._config.product_name, [found.location for found in files]
+        known = self._copies | await asyncio.to_thread(self._progress.known, product, locations)
+        for found in files:
+            if not stop.is_set():
+                await _until(stop, self._take(found, known.get((found.location, found.version)), stop))
+
+    async def _take(self, found: Found, before: FileLoad | None, stop: asyncio.Event) -> None:
+        self._reporter.begin(found)
+        if before is not None and before.is_finished and not self._is_again:
+            await self._dealt_with(found, before)
+            return
+        try:
+            async with self._opened(found) as path:
+                load = await self._loader.load(path, found, self._is_again, stop, self._reporter.advance)
+        except BadFile as error:  # not even opened: its place and version are all that is known
+            load = quarantined(new_load(self._config, found, found.version, self._config.rows), error)
+        except Gone as error:
+            _log.warning("passed over", file=found.location, why=str(error))
+            return
+        if (load.location, load.version) != (found.location, found.version):
+            self._remember_copy(found, load)
+            await self._dealt_with(found, load)
+        elif load.is_finished:
+            await self._put_away(found, load)
+
+    async def _put_away(self, found: Found, load: FileLoad) -> None:
+        if load.state == "quarantined":
+            fault = BadFile(load.reason, load.message, load.byte_offset)  # type: ignore[arg-type]
+            await asyncio.to_thread(self._place.put_aside, found, fault)
+        await asyncio.to_thread(self._progress.write, load)
+        if load.state == "loaded":
+            await asyncio.to_thread(self._place.finish, found)
+        self._reporter.end(load, True)
+
+    async def _dealt_with(self, found: Found, load: FileLoad) -> None:
+        if load.state == "loaded":
+            await asyncio.to_thread(self._place.finish, found)
+        self._reporter.end(load, False)
+
+    def _remember_copy(self, found: Found, load: FileLoad) -> None:
+        """A file with the bytes of another, which the table knows elsewhere: it need not be read at each look."""
+        if len(self._copies) >= MAX_COPIES:
+            self._copies.clear()
+        self._copies[found.location, found.version] = load
+
+    @asynccontextmanager
+    async def _opened(self, found: Found) -> AsyncIterator[Path]:
+        opened = self._place.open(found)
+        path = await asyncio.to_thread(opened.__enter__)
+        try:
+            yield path
+        finally:
+            await asyncio.to_thread(opened.__exit__, None, None, None)
+
+    async def _listen(self, queue: Notifications, stop: asyncio.Event) -> None:
+        try:
+            while not stop.is_set():
+                await self._hear(queue, stop)
+        finally:
+            await self._readers.close()
+
+    async def _hear(self, queue: Notifications, stop: asyncio.Event) -> None:
+        """Loads the objects of the next notification; it is deleted when they are dealt with."""
+        notification = await asyncio.to_thread(queue.receive)
+        if notification is None:
+            return
+        if notification.objects is None:
+            _log.warning("not a notification of S3: left in the queue", queue=queue.url)
+            return
+        hiding = asyncio.create_task(_keep_hidden(queue, notification))
+        try:
+            for bucket, key in notification.objects:
+                await self._load_object(bucket, key, stop)
+            if not stop.is_set():
+                await asyncio.to_thread(queue.delete, notification)
+        finally:
+            hiding.cancel()
+
+    async def _load_object(self, bucket: str, key: str, stop: asyncio.Event) -> None:
+        place = self._place
+        if not isinstance(place, Prefix) or bucket != place.bucket or not place.is_ours(key):
+            return
+        try:
+            found = await asyncio.to_thread(place.find, key)
+        except Gone as error:
+            _log.warning("passed over", file=key, why=str(error))
+        else:
+            await self._load_all([found], stop)
+
+
+def _loader(
+    config: FilesConfig,
+    deployment: Config,
+    catalog: Catalog,
+    intake: Intake,
+    metrics: Metrics,
+    progress: Progress,
+    readers: Readers,
+) -> Loader:
+    if config.attachment is not None:
+        return AttachmentLoader(config, deployment, intake, progress, metrics)
+    return RowsLoader(config, catalog.products[config.product_name], intake, progress, readers, metrics)
+
+
+def _count(files: Iterable[Found]) -> tuple[int, int]:
+    """How many, and of how many bytes."""
+    count = size = 0
+    for found in files:
+        count, size = count + 1, size + found.bytes
+    return count, size
+
+
+def _some(files: Iterator[Found]) -> list[Found]:
+    return list(islice(files, FILES_AT_ONCE))
+
+
+async def _until(stop: asyncio.Event, loading: Coroutine[Any, Any, None]) -> None:
+    """Waits for the load; when `stop` is set it has a little time to end by itself."""
+    task, stopping = asyncio.create_task(loading), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task}, timeout=STOP_SECONDS)
+    finally:
+        stopping.cancel()
+        if not task.done():
+            task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _keep_hidden(queue: Notifications, notification: Notification) -> None:
+    while True:
+        await asyncio.sleep(HIDDEN_SECONDS / 3)
+        try:
+            await asyncio.to_thread(queue.hide, notification)
+        except (BotoCoreError, ClientError) as error:
+            _log.warning("a notification may be seen by others, too", error=str(error))
