@@ -7,9 +7,9 @@ import pytest
 from gateways.config import read_gateway
 from gateways.devices import Devices
 from gateways.errors import GatewayConfigError
-from gateways.gateway import sources
 from gateways.intake import Intake
 from gateways.metrics import Metrics
+from gateways.tcp.listener import Listener
 from udfs.catalog import compile_catalog, read_specs
 from udfs.errors import SpecError
 
@@ -20,7 +20,8 @@ def listen(folder: Path, listener: str) -> None:
     (folder / "gateway.yaml").write_text(f"tcp: [{listener}]\n")
     metrics = Metrics()
     intake = Intake(None, Devices(None), metrics)  # type: ignore[arg-type] - nothing is taken in here
-    sources(read_gateway(folder / "gateway.yaml"), folder, intake, CATALOG, metrics)
+    [listener] = read_gateway(folder / "gateway.yaml").tcp
+    Listener(listener, "tcp[0]", CATALOG, intake, metrics, folder)
 
 
 @pytest.mark.parametrize(
