@@ -35,6 +35,9 @@ class FilesConfig(Strict, kw_only=True, frozen=True):
     rows: Annotated[int, Meta(ge=1, le=1000, description="rows of a CSV in a payload")] = 50
     attachment: Annotated[Literal["image", "log"] | None, Meta(description="kept whole in S3, told by an event")] = None
     every_s: Annotated[float, Meta(ge=0.1, le=86_400, description="how often to look for files")] = 30.0
+    settle_s: Annotated[
+        float, Meta(ge=0, description="changed less than so long ago it may still be written; 0: files appear whole")
+    ] = 5.0
     notifications: (
         Annotated[
             str, Meta(pattern=r"^https?://\S+$", description="SQS queue of S3's notifications, in place of looking")

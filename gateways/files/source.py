@@ -26,9 +26,6 @@ from gateways.metrics import Metrics
 from jobs.config import Config
 from udfs.catalog import Catalog
 
-SETTLE_MS: Final = 5_000
-"""A file that was changed less than so long ago may still be written."""
-
 STOP_SECONDS: Final = 5.0
 """How long a load that is stopped waits for what is under way; what is not durable then is sent again."""
 
@@ -74,7 +71,7 @@ class FilesSource:
         """Loads what is there, then what comes, until `stop` is set."""
         while not stop.is_set():
             try:
-                await self.look(stop, before=time.time_ns() // 1_000_000 - SETTLE_MS)
+                await self.look(stop, before=int((time.time() - self._config.settle_s) * 1000))
                 if self._queue is not None:
                     await self._listen(self._queue, stop)
             except _AWAY as error:
