@@ -59,12 +59,21 @@ class Intake:
                     protocol, "unknown_device", f"nobody has registered the device `{device_id}`: {mend}", device_id
                 )
 
+    @property
+    def has_room(self) -> bool:
+        """Whether `send` would not wait."""
+        return self._producer.has_room
+
     async def accept(self, envelope: Envelope) -> "asyncio.Future[None]":
         """Sends the envelope on its way, waiting while there is no room; raises Refused.
 
         The future is done when Kinesis or the spool has the line: only then may the sender be told. It fails with
         Unavailable where the gateway stops before.
         """
+        return await self.send(envelope, self.prepare(envelope))
+
+    def prepare(self, envelope: Envelope) -> bytes:
+        """The envelope's line; raises Refused. Several that are prepared before the first is sent go all or none."""
         self.admit(envelope.device, envelope.protocol)
         size = len(envelope.payload)
         if size > self._max_payload:
@@ -77,9 +86,13 @@ class Intake:
         if len(line) > MAX_RECORD_BYTES:
             message = f"as an envelope it has {len(line)} bytes, a Kinesis record holds {MAX_RECORD_BYTES}"
             self._refuse(envelope.protocol, "too_large", message, envelope.device)
+        return line
+
+    async def send(self, envelope: Envelope, line: bytes) -> "asyncio.Future[None]":
+        """As `accept`, of an envelope that is prepared."""
         durable = await self._producer.offer(envelope.device, line)
         self._metrics.received.labels(envelope.protocol).inc()
-        self._metrics.received_bytes.labels(envelope.protocol).inc(size)
+        self._metrics.received_bytes.labels(envelope.protocol).inc(len(envelope.payload))
         return durable
 
     def _refuse(
