@@ -14,6 +14,7 @@ from cli.specs_folder import load_catalog
 from gateways.config import GatewayConfig, read_gateway
 from gateways.gateway import run_gateway
 from gateways.logs import configure_logs
+from gateways.rest.keys import new_key
 from jobs.config import Config
 from jobs.store import migrate_aurora
 from udfs.catalog import Catalog
@@ -46,6 +47,14 @@ def run(
     except SluiceError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
+
+
+@gateway_app.command("key")
+def key(name: Annotated[str, typer.Argument(help="Who sends: a-z, 0-9, - and _.")]) -> None:
+    """Draw an API key of the REST gateway: the key for its sender, and the line for the gateway file."""
+    drawn = new_key(name)
+    typer.echo(f"for the sender, once:  X-API-Key: {drawn.key}")
+    typer.echo(f"under rest.auth.keys:  - {{name: {name}, secret: {drawn.secret}}}")
 
 
 async def _until_signal(wanted: GatewayConfig, deployment: Config, catalog: Catalog, folder: Path) -> None:

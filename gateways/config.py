@@ -10,6 +10,7 @@ from gateways.files.config import FilesConfig
 from gateways.intake import UnknownDevices
 from gateways.mqtt.config import BrokerConfig
 from gateways.producer import ProducerConfig
+from gateways.rest.config import RestConfig
 from gateways.tcp.config import TcpConfig
 from udfs.document import read_document
 from udfs.model import Strict
@@ -35,6 +36,7 @@ class GatewayConfig(Strict, kw_only=True, frozen=True):
     metrics: MetricsConfig | None = None
     tcp: Annotated[tuple[TcpConfig, ...], Meta(description="listeners")] = ()
     mqtt: Annotated[tuple[BrokerConfig, ...], Meta(description="brokers to subscribe at")] = ()
+    rest: RestConfig | None = None
     files: Annotated[tuple[FilesConfig, ...], Meta(description="folders and prefixes to watch")] = ()
 
 

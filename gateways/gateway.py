@@ -21,6 +21,7 @@ from gateways.intake import Intake
 from gateways.metrics import Metrics
 from gateways.mqtt.bridge import MqttBridge
 from gateways.producer import Producer, open_spool
+from gateways.rest.source import RestSource
 from gateways.stream import Stream
 from gateways.tcp.listener import Listener
 from jobs.config import Config
@@ -89,10 +90,11 @@ def sources(
         MqttBridge(broker, f"mqtt[{place}]", folder, intake, catalog, metrics)
         for place, broker in enumerate(config.mqtt)
     ]
+    servers = [] if config.rest is None else [RestSource(config.rest, folder, intake, catalog, metrics)]
     watches = [
         FilesSource(files.beside(folder), deployment, catalog, intake, metrics, LogReporter()) for files in config.files
     ]
-    return [*listeners, *bridges, *watches]
+    return [*listeners, *bridges, *servers, *watches]
 
 
 async def _serve(running: Sequence[Source], sending: "asyncio.Task[None]", stop: asyncio.Event) -> None:
