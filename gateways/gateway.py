@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -62,19 +63,12 @@ async def run_gateway(
     make = make_sources or partial(sources, config, deployment, catalog, folder)
     producer = Producer(stream, open_spool(config.producer, folder), config.producer, metrics)
     intake = Intake(producer, devices, metrics, config.unknown_devices, config.max_payload_kib << 10)
-    sending, aside = asyncio.create_task(producer.run()), [asyncio.create_task(devices.keep_fresh())]
-    if config.metrics is not None and config.metrics.emf_every_s:
-        embedded = EmbeddedMetrics(metrics.registry, sys.stdout)
-        aside.append(asyncio.create_task(embedded.run(config.metrics.emf_every_s)))
+    sending = asyncio.create_task(producer.run())
     try:
-        await _serve(make(intake, metrics), sending, stop)
+        async with _beside(config, devices, metrics):
+            await _serve(make(intake, metrics), sending, stop)
     finally:
         await producer.close(sending)
-        for task in aside:
-            task.cancel()
-        for outcome in await asyncio.gather(*aside, return_exceptions=True):
-            if isinstance(outcome, Exception):  # not a cancellation
-                _log.error("a task beside the sources has failed", error=str(outcome))
         _log.info("drained")
 
 
@@ -108,6 +102,23 @@ async def _serve(running: Sequence[Source], sending: "asyncio.Task[None]", stop:
             raise outcome
     if sending.done():
         sending.result()
+
+
+@asynccontextmanager
+async def _beside(config: GatewayConfig, devices: Devices, metrics: Metrics) -> AsyncIterator[None]:
+    """What goes on while the sources serve: looking at the master data, and telling of itself."""
+    tasks = [asyncio.create_task(devices.keep_fresh())]
+    if config.metrics is not None and config.metrics.emf_every_s:
+        embedded = EmbeddedMetrics(metrics.registry, sys.stdout)
+        tasks.append(asyncio.create_task(embedded.run(config.metrics.emf_every_s)))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):  # not a cancellation
+                _log.error("a task beside the sources has failed", error=str(outcome))
 
 
 def _first_look(devices: Devices, config: GatewayConfig) -> None:

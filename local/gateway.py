@@ -99,10 +99,10 @@ class Gateway:
     def _file(self) -> dict[str, object]:
         broker = self._environment["SLUICE_MQTT_URL"]
         topics = [{"topic": "fleet/{product}/{device}/up"}]
-        inbox = {"source": str(self.inbox), "pattern": "*.csv", "product": "coldroom-logger", "every_s": 0.5, "settle_s": 0}
+        inbox = {"source": str(self.inbox), "pattern": "*.csv", "product": "coldroom-logger"}
         return {
             "tcp": [{"port": self._tcp, "products": ["meitrack-aaa", "concox-gt06", "teltonika-8e"]}],
             "mqtt": [{"url": broker, "client_id": "sluice-gateway", "topics": topics}],
             "rest": {"port": self._rest, "auth": "none"},
-            "files": [{**inbox, "device_from": "{device}/{number}.csv"}],
+            "files": [{**inbox, "device_from": "{device}/{number}.csv", "every_s": 0.5, "settle_s": 0}],
         }
