@@ -15,7 +15,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from pymysqlreplication.event import (
+    MariadbBinLogCheckPointEvent,
     MariadbGtidEvent,
+    MariadbGtidListEvent,
     NotImplementedEvent,
     QueryEvent,
     RotateEvent,
@@ -30,6 +32,8 @@ from udfs.errors import SluiceError
 
 EVENTS: Final = [
     RotateEvent,
+    MariadbGtidListEvent,
+    MariadbBinLogCheckPointEvent,
     MariadbGtidEvent,
     QueryEvent,
     XidEvent,
@@ -44,6 +48,7 @@ EVENTS: Final = [
 _STANDALONE, _DDL, _PREPARED = 1, 32, 64
 """Flags of a transaction's first event."""
 _COMPRESSED: Final = range(165, 172)
+_INCIDENT: Final = 26
 _COMMENTS: Final = r"(?:\s|/\*.*?\*/)*"
 _END: Final = re.compile(r"\s*(COMMIT|ROLLBACK)\s*$", re.IGNORECASE)
 _CHANGE: Final = re.compile(_COMMENTS + r"(INSERT|REPLACE|UPDATE|DELETE|LOAD|WITH)\b", re.IGNORECASE | re.DOTALL)
@@ -99,8 +104,12 @@ class BinlogReader:
                 yield from self._statement(event)
             elif isinstance(event, XidEvent | XAPrepareEvent):
                 yield self._end(event)
+            elif isinstance(event, MariadbGtidListEvent | MariadbBinLogCheckPointEvent):  # at a file's begin
+                yield self._passed(event, self._last.at)
             elif event.event_type in _COMPRESSED:
                 raise self._error(event, "it is compressed: SET GLOBAL log_bin_compress = OFF" + _AGAIN)
+            elif event.event_type == _INCIDENT:
+                raise self._error(event, "the server could not log what happened here: mend it" + _AGAIN)
 
     def _next_file(self, event: Any) -> Iterator[Place]:
         if event.next_binlog != self._last.file:  # else the reader is told where it begins
@@ -116,7 +125,9 @@ class BinlogReader:
         self._flags, self._row = event.flags, 0
 
     def _end(self, event: Any) -> Place:
-        at = round(self._commit.at.timestamp() * 1000)
+        return self._passed(event, round(self._commit.at.timestamp() * 1000))
+
+    def _passed(self, event: Any, at: int) -> Place:
         self._last = Place(self._last.file, event.packet.log_pos, at)
         return self._last
 
