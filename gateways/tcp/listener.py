@@ -21,7 +21,7 @@ from udfs.catalog import Catalog
 from udfs.document import suggest
 from udfs.stream import StreamSpec
 
-WATCH_SECONDS: Final = 0.25
+WATCH_SECONDS: Final = 1.0
 DRAIN_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 0.02
 _BACKLOG: Final = 1024
