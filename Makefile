@@ -48,7 +48,7 @@ integration: test-setup ## the real job on a local mini-cluster against the embe
 package: setup ## the zip for Amazon Managed Service for Apache Flink
 	@$(VENV)/sluice package
 
-stack-up: $(READY) ## start Kinesis, S3, Glue, DocumentDB and Aurora stand-ins and leave them running
+stack-up: $(READY) ## start Kinesis, S3, Glue, DocumentDB, Aurora and MQTT stand-ins and leave them running
 	@$(VENV)/sluice stack up
 stack-down: $(READY) ## stop them
 	@$(VENV)/sluice stack down

@@ -22,7 +22,7 @@ _errors = Console(stderr=True)
 
 @stack_app.command()
 def up(run_dir: RunDir = DEFAULT_RUN_DIR) -> None:
-    """Start Kinesis, S3, Glue, DocumentDB and Aurora stand-ins on free ports and leave them running.
+    """Start Kinesis, S3, Glue, DocumentDB, Aurora and MQTT stand-ins on free ports and leave them running.
 
     Exits 1 when one does not start, or when a stack already runs from the folder.
     """

@@ -107,6 +107,11 @@ class Gateway:
             lines = answer.read().decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"sluice_gateway_{name}"))
 
+    def embedded_metric(self, name: str) -> float:
+        """The sum of all that was written for CloudWatch."""
+        lines = [msgspec.json.decode(line) for line in self.log.read_text().splitlines()]
+        return sum(line.get(name, 0) for line in lines if "_aws" in line)
+
     def told(self, event: str) -> int:
         return self.log.read_text().count(f'"event": "{event}"')
 
@@ -334,7 +339,8 @@ def num_spooled(file: Path) -> int:
 def test_a_stop_hands_over_what_was_taken_so_the_next_start_gets_none_of_it_again(
     deployment: Deployment, broker: Broker, gateways: Callable[..., Gateway], tmp_path: Path
 ) -> None:
-    config = {"producer": {"linger_ms": 3000}, "metrics": {"port": 0}, "mqtt": [session(broker.url)]}
+    metrics = {"port": 0, "emf_every_s": 1}
+    config = {"producer": {"linger_ms": 3000}, "metrics": metrics, "mqtt": [session(broker.url)]}
     gateway = gateways(deployment, tmp_path / "gateway", config)
     gateway.start()
     gateway.wait_until_subscribed()
@@ -344,6 +350,7 @@ def test_a_stop_hands_over_what_was_taken_so_the_next_start_gets_none_of_it_agai
     wait_until(lambda: gateway.metric("received_total") == 20, "the payloads in the gateway", gateway.check)
     assert gateway.stop() == 0
     assert len(envelopes(deployment)) == 20
+    assert gateway.embedded_metric("acknowledged") == 20
     gateway.start()
     gateway.wait_until_subscribed(2)
     fleet.publish(20)
