@@ -8,7 +8,6 @@ broker keeps what comes. A connection that breaks is opened again, and the sessi
 
 import asyncio
 import random
-import ssl
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,10 +19,11 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from gateways.errors import GatewayConfigError, Refused, Unavailable
 from gateways.intake import Intake
 from gateways.metrics import Metrics
-from gateways.mqtt.config import BrokerConfig, TlsConfig, referred
-from gateways.mqtt.connection import BrokerError, Connection, Session
+from gateways.mqtt.config import BrokerConfig
+from gateways.mqtt.connection import BrokerError, Connection
 from gateways.mqtt.envelopes import PROTOCOL, Envelopes
 from gateways.mqtt.inflight import Delivery, Inflight, Publish
+from gateways.mqtt.session import read_session
 from gateways.mqtt.topics import TopicTemplate
 from udfs.catalog import Catalog
 from udfs.message import Envelope
@@ -46,7 +46,7 @@ class MqttBridge:
         self, config: BrokerConfig, place: str, folder: Path, intake: Intake, catalog: Catalog, metrics: Metrics
     ) -> None:
         self._place, self._intake, self._metrics = place, intake, metrics
-        self._session = _session(config, place, folder)
+        self._session = read_session(config, place, folder)
         self._envelopes = Envelopes(config.topics, catalog, intake.device)
         share = f"$share/{config.share}/" if config.share else ""
         self._filters = [share + TopicTemplate(topic.topic).filter for topic in config.topics]
@@ -147,7 +147,8 @@ class MqttBridge:
                 durable = await self._intake.accept(self._envelope(publish))
             except Refused as refused:
                 # Acknowledged, too: the broker would send it for ever.
-                self._log.warning("refused", reason=refused.reason, error=refused.message, topic=publish.topic[:256])
+                about = {"reason": refused.reason, "error": refused.message, "device": refused.device}
+                self._log.warning("refused", topic=publish.topic[:256], **about)
                 self._settle(delivery)
             except Unavailable as unavailable:
                 self._log.warning("left to the broker, not acknowledged", error=unavailable.message)
@@ -174,32 +175,3 @@ class MqttBridge:
         if self._connection is not None:
             self._connection.acknowledge(packet_id)
             self._metrics.acknowledged.labels(PROTOCOL).inc()
-
-
-def _session(config: BrokerConfig, place: str, folder: Path) -> Session:
-    host, port = config.address
-    client_id = config.client_id
-    if client_id.startswith("env:"):
-        client_id = str(referred(client_id, f"{place}.client_id"))
-    return Session(
-        host=host,
-        port=port,
-        client_id=client_id,
-        username=referred(config.username, f"{place}.username"),
-        password=referred(config.password, f"{place}.password"),
-        tls=_tls_context(config.tls or TlsConfig(), f"{place}.tls", folder) if config.is_tls else None,
-        expiry_seconds=config.session_expiry_s,
-        receive_maximum=config.receive_maximum,
-    )
-
-
-def _tls_context(config: TlsConfig, place: str, folder: Path) -> ssl.SSLContext:
-    """The broker's certificate and name are checked, always."""
-    try:
-        context = ssl.create_default_context(cafile=None if config.ca is None else str(folder / config.ca))
-        if config.certificate is not None and config.key is not None:
-            context.load_cert_chain(folder / config.certificate, folder / config.key)
-    except OSError as error:  # what is no certificate is an SSLError, and so one of these
-        named = ", ".join(name for name in (config.ca, config.certificate, config.key) if name is not None)
-        raise GatewayConfigError(named, place, f"cannot be used: {error}") from error
-    return context

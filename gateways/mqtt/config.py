@@ -1,16 +1,12 @@
 """What a gateway file says of MQTT: brokers, and whose payloads stand on which of their topics."""
 
-import os
-from collections.abc import Mapping
 from itertools import combinations
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from gateways.errors import GatewayConfigError
 from gateways.mqtt.topics import TopicTemplate
-from jobs.config import Secret
 from udfs.model import Strict
 
 Reference = Annotated[str, Meta(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
@@ -77,13 +73,3 @@ class BrokerConfig(Strict, kw_only=True, frozen=True):
         """Host and port."""
         parts = urlsplit(self.url)
         return str(parts.hostname), parts.port or _PORTS[parts.scheme]
-
-
-def referred(reference: str | None, key: str, environment: Mapping[str, str] = os.environ) -> Secret | None:
-    """What `env:NAME` refers to; raises GatewayConfigError where it is not there."""
-    if reference is None:
-        return None
-    name = reference.removeprefix("env:")
-    if name not in environment:
-        raise GatewayConfigError("the gateway file", key, f"the environment has no {name}: set it")
-    return Secret(environment[name])

@@ -9,7 +9,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -19,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateways.mqtt.inflight import Publish
-from jobs.config import Secret
+from gateways.mqtt.session import Session
 from udfs.errors import SluiceError
 
 KEEPALIVE_SECONDS: Final = 60
@@ -45,19 +45,6 @@ class BrokerError(SluiceError):
     def is_for_good(self) -> bool:
         """Whether trying again would be in vain."""
         return self.code in _FOR_GOOD
-
-
-class Session(NamedTuple):
-    """How we are known at a broker."""
-
-    host: str
-    port: int
-    client_id: str
-    username: Secret | None
-    password: Secret | None
-    tls: ssl.SSLContext | None
-    expiry_seconds: int
-    receive_maximum: int
 
 
 class Connection:

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateways.config import read_gateway
-from gateways.errors import GatewayConfigError
-from gateways.mqtt.config import BrokerConfig, TopicConfig, referred
+from gateways.mqtt.config import BrokerConfig, TopicConfig
 from udfs.errors import SpecError
 
 BROKER = """
@@ -66,11 +65,3 @@ def test_faults_are_told_with_file_and_line(tmp_path: Path, changes: dict[str, s
 def test_a_product_is_named_once() -> None:
     with pytest.raises(ValueError, match="says the product, and the key `product` does"):
         TopicConfig(topic="{product}/{device}", product="browan-tbhh100")
-
-
-def test_a_secret_is_what_the_environment_holds_and_never_shown() -> None:
-    secret = referred("env:MQTT_PASSWORD", "mqtt[0].password", {"MQTT_PASSWORD": "hunter2"})
-    assert secret == "hunter2"
-    assert "hunter2" not in repr(secret)
-    with pytest.raises(GatewayConfigError, match=r"mqtt\[0\].password: the environment has no MQTT_PASSWORD: set it"):
-        referred("env:MQTT_PASSWORD", "mqtt[0].password", {})
