@@ -62,6 +62,13 @@ def test_faults_are_told_with_file_and_line(tmp_path: Path, changes: dict[str, s
         read(tmp_path, **changes)
 
 
+def test_the_example_of_the_docs_is_a_gateway_file(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "gateways.md").read_text(encoding="utf-8")
+    file = tmp_path / "gateway.yaml"
+    file.write_text("mqtt:" + page.partition("```yaml\nmqtt:")[2].partition("```")[0])
+    assert len(read_gateway(file).mqtt[0].topics) == 3
+
+
 def test_a_product_is_named_once() -> None:
     with pytest.raises(ValueError, match="says the product, and the key `product` does"):
         TopicConfig(topic="{product}/{device}", product="browan-tbhh100")
