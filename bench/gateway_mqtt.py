@@ -51,9 +51,9 @@ def main() -> None:
     messages = parser.parse_args().messages
     reading = bytes.fromhex("01755c0367340104686505000006cb04077dc401087d050009734c27")
     loads = [
-        Load("29 bytes, receive_maximum 1000", reading, False, 1000),
-        Load("29 bytes with key and time, receive_maximum 1000", reading, True, 1000),
-        Load("29 bytes, receive_maximum 5000", reading, False, 5000),
+        Load("28 bytes, receive_maximum 1000", reading, False, 1000),
+        Load("28 bytes with key and time, receive_maximum 1000", reading, True, 1000),
+        Load("28 bytes, receive_maximum 5000", reading, False, 5000),
         Load("1 KiB, receive_maximum 1000", reading * 35, False, 1000),
     ]
     print("| load | messages/s | CPU us a message | CPU of the core | memory MiB |\n|---|---|---|---|---|")
