@@ -522,6 +522,10 @@ class StreamDocument(Strict, kw_only=True, frozen=True):
     login: LoginFrame | None = None
     replies: Annotated[list[Reply], Meta(description="the first whose `when` holds is sent")] = []
     filler: Annotated[Bytes | None, Meta(description="bytes that may stand between frames and say nothing")] = None
+    repeats: Annotated[
+        Literal["new", "same"],
+        Meta(description="what a frame is that comes again byte for byte: same, where all in it has its own time"),
+    ] = "new"
     byte_order: ByteOrder = "big"
     examples: list[StreamExample] = []
 

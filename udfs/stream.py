@@ -5,7 +5,8 @@ Header and replies are items of the spec language like any others: headers are r
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from hashlib import blake2b
+from typing import Any, Literal
 
 import msgspec
 
@@ -84,6 +85,7 @@ class StreamSpec:
     device: str | None
     replies: tuple[ReplyTemplate, ...]
     login: Login | None
+    repeats: Literal["new", "same"]
 
     def read(self, frame: bytes) -> Values:
         """What the frame's header says; raises DecodeError."""
@@ -93,6 +95,10 @@ class StreamSpec:
         """Whom the header names."""
         named = None if self.device is None else values.get(self.device)
         return None if named is None else str(named)
+
+    def key(self, frame: bytes) -> str | None:
+        """The payload's key: the same for the same bytes, where a frame that comes again is the same payload."""
+        return blake2b(frame, digest_size=16).hexdigest() if self.repeats == "same" else None
 
     def reply(self, values: Values) -> bytes:
         """What the device hears when the frame is safe, empty for nothing; raises DecodeError and EncodeError."""
@@ -124,6 +130,7 @@ def compile_stream(product: ProductDocument, stream: StreamDocument, place: Plac
             compile_each(stream.replies, place / "replies", lambda reply, at: _reply(reply, at, order, is_text, known))
         ),
         login=login,
+        repeats=stream.repeats,
     )
 
 

@@ -153,6 +153,7 @@ class Session:
             received_at=received_at,
             payload=payload,
             format=stated,
+            key=stream.key(data),
         )
         return Delivery(envelope, reply, fault)
 

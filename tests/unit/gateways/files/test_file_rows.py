@@ -38,7 +38,7 @@ def texts(rows: list[Row]) -> list[str]:
 
 class TestCsv:
     def test_a_row_keeps_its_text_and_the_header_before_it(self) -> None:
-        found = read(csv_rows(LAYOUT, None), b"time;Note\r\n1;a\r\n2;\"b\"\r\n")
+        found = read(csv_rows(LAYOUT, None), b'time;Note\r\n1;a\r\n2;"b"\r\n')
         assert found == [Row("d", "1;a\r\n", "time;Note\r\n"), Row("d", '2;"b"\r\n', "time;Note\r\n")]
 
     def test_a_quoted_cell_may_go_over_lines(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,6 +60,18 @@ def test_a_login_that_is_no_payload_is_a_greeting() -> None:
     assert steps(teltonika, IMEI[:9]) == []
     assert steps(teltonika, IMEI[9:]) == [Greeting("356307042441013", b"\x01", b"\x00")]
     assert steps(teltonika, b"\xff" * 3) == []
+
+
+def test_a_frame_that_is_sent_again_for_it_heard_no_reply_is_the_same_payload() -> None:
+    frame = bytes.fromhex(CATALOG.products["teltonika-8e"].document.examples[0].payload)
+    _, sent = steps(session("teltonika-8e"), IMEI + frame)
+    _, again = steps(session("teltonika-8e"), IMEI + frame)
+    assert isinstance(sent, Delivery)
+    assert isinstance(again, Delivery)
+    later = msgspec.structs.replace(again.envelope, received_at=again.envelope.received_at + 60_000)
+    ids = [[message.message_id for message in CATALOG.decode(envelope)] for envelope in (sent.envelope, later)]
+    assert ids[0] == ids[1]
+    assert steps(session("concox-gt06"), LOGIN) == [Delivery(delivered("123456789012345", LOGIN), LOGIN_REPLY)]
 
 
 def test_of_a_family_the_first_bytes_tell_the_product() -> None:
