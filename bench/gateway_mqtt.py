@@ -54,7 +54,7 @@ def main() -> None:
         Load("28 bytes, receive_maximum 1000", reading, False, 1000),
         Load("28 bytes with key and time, receive_maximum 1000", reading, True, 1000),
         Load("28 bytes, receive_maximum 5000", reading, False, 5000),
-        Load("1 KiB, receive_maximum 1000", reading * 35, False, 1000),
+        Load("980 bytes, receive_maximum 1000", reading * 35, False, 1000),
     ]
     print("| load | messages/s | CPU us a message | CPU of the core | memory MiB |\n|---|---|---|---|---|")
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[1:])

@@ -1,42 +1,25 @@
 """The MQTT gateway between a real broker and Kinesis: publishers lose nothing, whoever crashes on the way."""
 
-import asyncio
-import os
 import sqlite3
 import ssl
 import subprocess
-import sys
-import threading
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from deployment import ROOT, Deployment, deploy, wait_until
-from paho.mqtt.client import Client, MQTTv5, MQTTv311
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from gateway_process import Gateway, envelopes
+from mqtt_fleet import PRODUCT, Authority, Broker, OnlyVersion4, Publisher
+from paho.mqtt.client import MQTTv311
 
-from local.errors import NotReady
-from local.ministack import kinesis_client
-from local.mosquitto import answer, launch_broker
-from local.process import LOOPBACK, free_port, stop
+from local.process import LOOPBACK, free_port
 from local.stack import Stack
 from udfs.catalog import Catalog, compile_catalog, read_specs
 from udfs.message import Envelope, Message
 
-PRODUCT = "browan-tbhh100"
 CATALOG = compile_catalog(read_specs(ROOT / "specs"))
 
 
@@ -46,88 +29,12 @@ def deployment(shared_stack: Stack, tmp_path: Path, request: pytest.FixtureReque
     return deploy(shared_stack, tmp_path / "project", f"mqtt_{name}")
 
 
-class Broker:
-    """A mosquitto of the test's own, which it may stop and start again with its sessions."""
-
-    def __init__(self, folder: Path, listener: tuple[str, ...] = ("allow_anonymous true",)) -> None:
-        self.port = free_port()
-        self.folder, self._listener = folder, (f"listener {self.port} {LOOPBACK}", *listener)
-        self.url = f"mqtt://{LOOPBACK}:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        log = self.folder / "mosquitto.log"
-        self.server, self._child = launch_broker(self.port, self.folder / "mosquitto", log, self._listener)
-
-    def wait_until_ready(self) -> None:
-        wait_until(self._is_ready, "the broker answers")
-
-    def stop(self) -> None:
-        assert stop([self.server], [self._child]) == []
-
-    def _is_ready(self) -> bool:
-        try:
-            answer({"SLUICE_MQTT_URL": self.url})
-        except NotReady:
-            return False
-        return True
-
-
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     running = Broker(tmp_path)
     running.wait_until_ready()
     yield running
     running.stop()
-
-
-class Gateway:
-    """`sluice gateway run` as in production, which a test may kill."""
-
-    def __init__(self, deployment: Deployment, folder: Path, config: dict[str, Any]) -> None:
-        folder.mkdir(exist_ok=True)
-        self.file, self.log = folder / "gateway.yaml", folder / "gateway.log"
-        self.file.write_bytes(msgspec.yaml.encode(config))
-        self.environment = os.environ | deployment.environment
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [str(Path(sys.executable).parent / "sluice"), "gateway", "run", str(self.file)]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment, cwd=ROOT)
-
-    def wait_until_subscribed(self, times: int = 1) -> None:
-        wait_until(lambda: self.told("subscribed") >= times, "the gateway's subscription", self.check)
-
-    def metric(self, name: str) -> float:
-        """The sum of a metric over its labels; the gateway's file has `metrics: {port: 0}`."""
-        told = [line for line in self.log.read_text().splitlines() if '"event": "metrics"' in line]
-        port = msgspec.json.decode(told[-1])["port"]  # of the newest start
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/metrics") as answer:
-            lines = answer.read().decode().splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"sluice_gateway_{name}"))
-
-    def embedded_metric(self, name: str) -> float:
-        """The sum of all that was written for CloudWatch."""
-        lines = [msgspec.json.decode(line) for line in self.log.read_text().splitlines()]
-        return sum(line.get(name, 0) for line in lines if "_aws" in line)
-
-    def told(self, event: str) -> int:
-        return self.log.read_text().count(f'"event": "{event}"')
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> int:
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(timeout=30)
-
-    def check(self) -> None:
-        assert self.process is not None
-        assert self.process.poll() is None, self.log.read_text()
 
 
 @pytest.fixture
@@ -147,63 +54,6 @@ def gateways() -> Iterator[Callable[..., Gateway]]:
 def session(url: str, **more: Any) -> dict[str, Any]:
     topics = [{"topic": "fleet/{product}/{device}/up"}]
     return {"url": url, "client_id": "gateway-1", "topics": topics} | more
-
-
-class Publisher:
-    """A device's side: paho with QoS 1, which sends again what the broker has not acknowledged."""
-
-    def __init__(
-        self, broker: Broker, version: MQTTProtocolVersion = MQTTv5, tls: ssl.SSLContext | None = None
-    ) -> None:
-        self._client = Client(CallbackAPIVersion.VERSION2, "fleet", protocol=version, **_keep_session(version))
-        if tls is not None:
-            self._client.tls_set_context(tls)
-        self._client.max_inflight_messages_set(100)
-        self._client.reconnect_delay_set(1, 1)
-        self._client.connect(LOOPBACK, broker.port)
-        self._client.loop_start()
-        self._version = version
-        self._client.on_publish = lambda *_: self._acknowledged.append(1)
-        self._acknowledged: list[int] = []
-        self._num_published = 0
-
-    def publish(self, number: int, filler: int = 4) -> None:
-        """The reading `number`, of one of 20 devices; with a key and a time where MQTT 5 is spoken."""
-        payload = bytes.fromhex("08ab35") + bytes([number % 100]) + number.to_bytes(filler, "big")
-        topic, properties = f"fleet/{PRODUCT}/device-{number % 20}/up", None
-        if self._version == MQTTv5:
-            properties = Properties(PacketTypes.PUBLISH)
-            properties.UserProperty = [("key", f"reading-{number}"), ("event_time", str(1_767_600_000_000 + number))]
-        self.send(topic, payload, properties)
-
-    def send(self, topic: str, payload: bytes, properties: Properties | None = None) -> None:
-        self._client.publish(topic, payload, qos=1, properties=properties)
-        self._num_published += 1
-
-    def wait_until_published(self) -> None:
-        wait_until(lambda: len(self._acknowledged) == self._num_published, "the broker has all")
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-def _keep_session(version: MQTTProtocolVersion) -> dict[str, Any]:
-    return {} if version == MQTTv5 else {"clean_session": False}
-
-
-def envelopes(deployment: Deployment) -> list[Envelope]:
-    """All that the stream of devices holds, in the order of each shard."""
-    kinesis, stream = kinesis_client(deployment.environment), deployment.config.kinesis.devices
-    found: list[Envelope] = []
-    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
-        place: dict[str, Any] = {"StreamName": stream, "ShardId": shard["ShardId"]}
-        iterator = kinesis.get_shard_iterator(**place, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-        while records := (answer := kinesis.get_records(ShardIterator=iterator, Limit=10_000))["Records"]:
-            for record in records:
-                found += [msgspec.json.decode(line, type=Envelope) for line in record["Data"].split(b"\n")]
-            iterator = answer["NextShardIterator"]
-    return found
 
 
 def keys(deployment: Deployment) -> set[str]:
@@ -402,37 +252,6 @@ def test_bytes_that_are_no_text_and_devices_that_nobody_knows_reach_kinesis(
     fleet.close()
 
 
-class OnlyVersion4:
-    """The front of a broker of MQTT 3.1.1: another version is answered as its chapter 3.1.2.2 says, the rest passes."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self.port = free_port()
-        asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, LOOPBACK, self.port), self._loop).result()
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connect = await reader.read(4096)
-        if connect[connect.index(b"MQTT") + 4] != 4:
-            writer.write(b"\x20\x02\x00\x01")
-            writer.close()
-            return
-        onward_reader, onward_writer = await asyncio.open_connection(LOOPBACK, self._broker.port)
-        onward_writer.write(connect)
-        await asyncio.gather(self._pass(reader, onward_writer), self._pass(onward_reader, writer))
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(4096):
-            writer.write(data)
-        writer.close()
-
-
 def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1(
     deployment: Deployment, broker: Broker, gateways: Callable[..., Gateway], tmp_path: Path
 ) -> None:
@@ -503,39 +322,6 @@ def test_tls_asks_for_certificates_on_both_sides(
     assert [gateway.stop() for gateway in running.values()] == [0, 0, 0]
     fleet.close()
     broker.stop()
-
-
-class Authority:
-    """Issues certificates of an hour into `folder`: `ca.pem`, and name.pem with name.key."""
-
-    def __init__(self, folder: Path, name: str = "ca") -> None:
-        self._folder, self._name, self._key = folder, name, ec.generate_private_key(ec.SECP256R1())
-        constraints = x509.BasicConstraints(ca=True, path_length=None)
-        self._write(name, self._builder(name, self._key).add_extension(constraints, critical=True))
-
-    def issue(self, name: str, subject: str) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        names: list[x509.GeneralName] = [x509.IPAddress(ip_address(LOOPBACK)), x509.DNSName("localhost")]
-        builder = self._builder(subject, key).add_extension(x509.SubjectAlternativeName(names), critical=False)
-        self._write(name, builder)
-        form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        (self._folder / f"{name}.key").write_bytes(key.private_bytes(*form))
-
-    def _builder(self, subject: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
-            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self._name)]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(minutes=1))
-            .not_valid_after(now + timedelta(hours=1))
-        )
-
-    def _write(self, name: str, builder: x509.CertificateBuilder) -> None:
-        certificate = builder.sign(self._key, hashes.SHA256())
-        (self._folder / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
 
 
 def test_a_login_that_the_broker_refuses_ends_the_start_and_shows_no_secret(
