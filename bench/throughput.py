@@ -1,4 +1,5 @@
-"""Messages a second through the whole job: `python bench/throughput.py [--sinks all|lake|blackhole] [--messages N]`.
+"""Messages a second through the whole job: `python bench/throughput.py [--sinks all|lake|blackhole] [--messages N]
+[--enrich-mode keyed] [--devices-a-record 50]`.
 
 A backlog of AM319 payloads (4 keys, all devices registered, 50 envelopes a Kinesis record) waits on the stream; the job
 starts, and the messages that have left decode are counted by Flink until the backlog is through. The rate is taken
@@ -44,13 +45,17 @@ def main() -> None:
     parser.add_argument("--sinks", choices=["all", "lake", "blackhole"], default="all")
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--parallelism", type=int, default=2)
+    parser.add_argument("--enrich-mode", choices=["broadcast", "keyed"], default="broadcast")
+    parser.add_argument("--devices-a-record", type=int, choices=[1, LINES_PER_RECORD], default=1)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project = project_with_sinks(folder / "project", arguments.sinks)
+        set_enrich_mode(project / "flink-conf" / "local.json", arguments.enrich_mode)
         with Stack.start(folder / "run") as stack:
             os.environ.update(stack.environment())
-            preload(stack, compile_catalog(read_specs(ROOT / "specs")), arguments.messages)
+            catalog = compile_catalog(read_specs(ROOT / "specs"))
+            preload(stack, catalog, arguments.messages, arguments.devices_a_record)
             measure(project, folder / "run", stack, arguments)
 
 
@@ -66,6 +71,14 @@ def project_with_sinks(project: Path, sinks: str) -> Path:
         (project / "sql" / "sinks" / "0_lake.sql").write_text(blackhole_lake(project / "specs"))
         shutil.rmtree(project / "specs" / "lake")
     return project
+
+
+def set_enrich_mode(properties: Path, mode: str) -> None:
+    groups = json.loads(properties.read_text())
+    for group in groups:
+        if group["PropertyGroupId"] == "sluice.job":
+            group["PropertyMap"]["enrich.mode"] = mode
+    properties.write_text(json.dumps(groups))
 
 
 def blackhole(text: str) -> str:
@@ -91,16 +104,20 @@ def flink_type(kind: str) -> str:
     return re.sub(r"\w+", lambda match: parts.get(match[0], match[0].upper()), kind)
 
 
-def preload(stack: Stack, catalog: Catalog, num_messages: int) -> None:
+def preload(stack: Stack, catalog: Catalog, num_messages: int, devices_a_record: int) -> None:
     kinesis = kinesis_client(stack.environment())
     put_records(kinesis, MASTER_STREAM, [StreamRecord("master", row) for row in master_rows(NUM_DEVICES)])
     rng, now = Random(1), time.time_ns() // 1_000_000
     began = time.monotonic()
     chunk: list[StreamRecord] = []
     for first in range(0, num_messages, LINES_PER_RECORD):
-        device = f"bench-{first // LINES_PER_RECORD % NUM_DEVICES}"
-        lines = [line(catalog, device, now - num_messages + first + n, rng) for n in range(LINES_PER_RECORD)]
-        chunk.append(StreamRecord(device, b"\n".join(lines)))
+        place = first // LINES_PER_RECORD * devices_a_record
+        devices = [f"bench-{(place + n) % NUM_DEVICES}" for n in range(devices_a_record)]
+        lines = [
+            line(catalog, devices[n % devices_a_record], now - num_messages + first + n, rng)
+            for n in range(LINES_PER_RECORD)
+        ]
+        chunk.append(StreamRecord(devices[0], b"\n".join(lines)))
         if len(chunk) == 100:
             put_records(kinesis, DEVICE_STREAM, chunk)
             chunk = []
@@ -149,7 +166,8 @@ def measure(project: Path, run_dir: Path, stack: Stack, arguments: argparse.Name
         rate = rate_between(job, 0.1 * arguments.messages, 0.9 * arguments.messages)
         memory = job.memory_bytes / (1 << 30)
     print(
-        f"| {arguments.sinks} | {arguments.parallelism} | {arguments.messages:,} | {rate:,.0f} "
+        f"| {arguments.sinks} | {arguments.enrich_mode} | {arguments.devices_a_record} | {arguments.parallelism} "
+        f"| {arguments.messages:,} | {rate:,.0f} "
         f"| {started:.1f} | {memory:.1f} |"
     )
 

@@ -107,8 +107,9 @@ class Lake(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """Event time, duplicates and rules. A message older than the watermark is stored, but judged by no rule.
+    """Event time, duplicates, enrichment, rules. A message older than the watermark is stored, but judged by no rule.
 
+    Every subtask holds all devices; with `enrich.mode` keyed, for large fleets, only those whose messages it gets.
     A rule file with a fault is logged and left out; with `rules.strict` the job does not start. An alarm waits
     `notify.wait.seconds` for others of its rule and site, or for what explains it, before operators are notified.
     """
@@ -117,6 +118,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout: Positive = msgspec.field(default=10, name="idle.timeout.seconds")
     dedupe_hours: Positive = msgspec.field(default=48, name="dedupe.hours")
     strict_rules: bool = msgspec.field(default=False, name="rules.strict")
+    enrich_mode: Literal["broadcast", "keyed"] = msgspec.field(default="broadcast", name="enrich.mode")
     notify_wait: Positive = msgspec.field(default=30, name="notify.wait.seconds")
     notify_every: Positive = msgspec.field(default=300, name="notify.update.seconds")
 

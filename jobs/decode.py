@@ -5,12 +5,12 @@ Python boundary costs more than all of them together (docs/decisions/0002).
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pyflink.common import Row
 from pyflink.common.typeinfo import Types
-from pyflink.datastream import BroadcastProcessFunction, OutputTag, RuntimeContext
+from pyflink.datastream import BroadcastProcessFunction, DataStream, OutputTag, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor
 
 from jobs import rows
@@ -36,11 +36,11 @@ _QUALITY: Final = rows.MESSAGE.get_field_names().index("quality")
 _log = logging.getLogger(__name__)
 
 
-class Decode(BroadcastProcessFunction):  # type: ignore[misc]
-    """Decodes and enriches device data; broadcast side: changes of master data.
+class Decoding:
+    """What decode does in a Python worker, however its master data is spread: records in, rows and letters out.
 
-    Specs travel as texts and are compiled in `open`, where also the master data is read from Aurora. What Aurora did
-    not have yet comes by the broadcast; after a restore, from the broadcast state.
+    Specs travel as texts and are compiled in `open`, where also the master data that every subtask holds is read from
+    Aurora. What Aurora did not have yet comes by the broadcast; after a restore, from the broadcast state.
     """
 
     def __init__(
@@ -48,39 +48,37 @@ class Decode(BroadcastProcessFunction):  # type: ignore[misc]
     ) -> None:
         self._specs, self._masters, self._default_limits, self._aurora = specs, masters, default_limits, aurora
 
-    def open(self, runtime_context: RuntimeContext) -> None:
+    def open(self, runtime_context: RuntimeContext, everywhere: Collection[str] = MASTERS) -> None:
+        """`everywhere` are the master tables that this subtask holds all of."""
         self._catalog = compile_catalog(self._specs)
-        self._master_data = MasterData(self._default_limits)
+        self.master_data = MasterData(self._default_limits)
         keys = compile_masters(self._masters).keys
-        tables = {master: keys[master] for master in MASTERS}
+        tables = {master: keys[master] for master in everywhere}
         for change in read_master_data(self._aurora, self._aurora.read_host, tables):
-            self._master_data.apply(change)
-        for version in read_earlier_versions(self._aurora):
-            self._master_data.remember(version)
+            self.master_data.apply(change)
+        for version in read_earlier_versions(self._aurora, everywhere):
+            self.master_data.remember(version)
+        self._everywhere = everywhere
         self._restored = False
         metrics = runtime_context.get_metrics_group()
         self._received, self._decoded = metrics.counter("received"), metrics.counter("decoded")
         self._dead, self._enriched = metrics.counter("dead"), metrics.counter("enriched")
         self._usable = metrics.counter("usable")
 
-    def process_element(self, value: Row, ctx: BroadcastProcessFunction.ReadOnlyContext) -> Iterator[Any]:
-        if not self._restored:
-            self._restore(ctx)
-        record = Record(*value)
-        envelopes, messages, letters = decode_record(record, self._catalog, self._master_data)
+    def decode(self, record: Record, ctx: Any) -> Iterator[Any]:
+        self._restore(ctx)
+        envelopes, messages, letters = decode_record(record, self._catalog, self.master_data)
         self._count(envelopes, messages, letters)
         for letter in letters:
             yield DEAD_LETTERS, Row(*letter)
         newest_event_time = max((message[_EVENT_TIME] for message in messages), default=0)
         yield Row(record.shard_id, newest_event_time, envelopes, messages)
 
-    def process_broadcast_element(self, value: Row, ctx: BroadcastProcessFunction.Context) -> Iterator[Any]:
-        if not self._restored:
-            self._restore(ctx)
-        change = MasterChange(*value)
-        if change.master in MASTERS and self._master_data.apply(change):
+    def take_over(self, change: MasterChange, ctx: Any) -> None:
+        """A change that every subtask is told."""
+        self._restore(ctx)
+        if change.master in self._everywhere and self.master_data.apply(change):
             ctx.get_broadcast_state(MASTER_STATE).put(f"{change.master}|{change.key}", change)
-        return iter(())
 
     def _count(self, envelopes: list[Row], messages: list[Row], letters: list[DeadLetter]) -> None:
         self._received.inc(len(envelopes))
@@ -90,9 +88,37 @@ class Decode(BroadcastProcessFunction):  # type: ignore[misc]
         self._usable.inc(sum(is_usable(message) for message in messages))
 
     def _restore(self, ctx: Any) -> None:
-        for _, change in ctx.get_broadcast_state(MASTER_STATE).items():
-            self._master_data.apply(change)
-        self._restored = True
+        if not self._restored:
+            for _, change in ctx.get_broadcast_state(MASTER_STATE).items():
+                self.master_data.apply(change)
+            self._restored = True
+
+
+class Decode(BroadcastProcessFunction):  # type: ignore[misc]
+    """Decodes and enriches device data; broadcast side: changes of master data, all of which each subtask holds."""
+
+    def __init__(self, decoding: Decoding) -> None:
+        self._decoding = decoding
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._decoding.open(runtime_context)
+
+    def process_element(self, value: Row, ctx: BroadcastProcessFunction.ReadOnlyContext) -> Iterator[Any]:
+        yield from self._decoding.decode(Record(*value), ctx)
+
+    def process_broadcast_element(self, value: Row, ctx: BroadcastProcessFunction.Context) -> Iterator[Any]:
+        self._decoding.take_over(MasterChange(*value), ctx)
+        return iter(())
+
+
+def decode_everywhere(records: DataStream, changes: DataStream, decoding: Decoding) -> DataStream:
+    """As rows.DECODED, with dead letters aside; every subtask holds all master data."""
+    return (
+        records.connect(changes.broadcast(MASTER_STATE))
+        .process(Decode(decoding), rows.DECODED)
+        .uid("decode")
+        .name(OPERATOR)
+    )
 
 
 def decode_record(

@@ -5,8 +5,8 @@ measured 15 times slower. Changes come in any order and more than once; the newe
 """
 
 from bisect import insort
-from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import psycopg
@@ -27,6 +27,10 @@ TIMED: Final = ("device", "site")
 """The master tables of which enrichment knows earlier versions."""
 
 _ROWS_AT_ONCE: Final = 10_000
+_EARLIER: Final = sql.SQL(
+    "SELECT master, row_key, columns, version, deleted FROM (SELECT *, count(*) OVER (PARTITION BY master, row_key) "
+    "AS versions FROM master_history WHERE {}) AS history WHERE versions > 1"
+)
 
 
 class Enrichment(NamedTuple):
@@ -135,21 +139,38 @@ def read_master_data(aurora: Aurora, host: str, masters: Mapping[str, str]) -> I
             with connection.cursor(master) as cursor:  # of the server: they may be millions
                 cursor.itersize = _ROWS_AT_ONCE
                 for row in cursor.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(master))):
-                    version, deleted = row.pop("version"), row.pop("deleted")
-                    columns = {name: str(value) for name, value in row.items() if value is not None}
-                    yield MasterChange(master, columns[key], columns, version, deleted)
+                    yield _change(master, key, row)
 
 
-def read_earlier_versions(aurora: Aurora) -> Iterator[MasterChange]:
-    """Every version of the devices and sites that have had several, by the read endpoint."""
-    query = (
-        "SELECT master, row_key, columns, version, deleted FROM master_history JOIN (SELECT master, row_key "
-        "FROM master_history WHERE master = ANY(%s) GROUP BY 1, 2 HAVING count(*) > 1) AS several "
-        "USING (master, row_key)"
-    )
+def read_earlier_versions(aurora: Aurora, masters: Collection[str]) -> Iterator[MasterChange]:
+    """Every version of the rows of `masters` that have had several and are timed, by the read endpoint."""
     with psycopg.connect(aurora.conninfo(aurora.read_host)) as connection:
-        for master, key, columns, version, deleted in connection.execute(query, [list(TIMED)]):
-            yield MasterChange(master, key, msgspec.json.decode(columns, type=dict[str, str]), version, deleted)
+        timed = [master for master in TIMED if master in masters]
+        yield from _versions(connection.execute(_EARLIER.format(sql.SQL("master = ANY(%s)")), [timed]))
+
+
+def read_devices(connection: "psycopg.Connection[Any]", share: str) -> list[MasterChange]:
+    """The devices of a share of the fleet (jobs/shares.py)."""
+    cursor = connection.cursor(row_factory=dict_row)
+    rows = cursor.execute("SELECT * FROM device WHERE left(md5(device_id), 3) = %s", [share])
+    return [_change("device", "device_id", row) for row in rows]
+
+
+def read_earlier_devices(connection: "psycopg.Connection[Any]", share: str) -> list[MasterChange]:
+    """Every version of a share's devices that have had several."""
+    of_share = sql.SQL("master = 'device' AND left(md5(row_key), 3) = %s")
+    return [*_versions(connection.execute(_EARLIER.format(of_share), [share]))]
+
+
+def _change(master: str, key: str, row: dict[str, Any]) -> MasterChange:
+    version, deleted = row.pop("version"), row.pop("deleted")
+    columns = {name: str(value) for name, value in row.items() if value is not None}
+    return MasterChange(master, columns[key], columns, version, deleted)
+
+
+def _versions(rows: Iterable[tuple[str, str, str, int, bool]]) -> Iterator[MasterChange]:
+    for master, key, columns, version, deleted in rows:
+        yield MasterChange(master, key, msgspec.json.decode(columns, type=dict[str, str]), version, deleted)
 
 
 def _version(change: MasterChange) -> int:

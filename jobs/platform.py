@@ -1,6 +1,6 @@
 """The job: one statement set from the Kinesis streams to the stores, assembled from specs/ and sql/.
 
-device_data ─► Decode (ingest, decode, enrich) ─► messages ─► typed views ─► rules ─► Lifecycle ─► alarms
+device_data ─► decode (ingest, decode, enrich) ─► messages ─► typed views ─► rules ─► Lifecycle ─► alarms
                  ▲ broadcast      └► dead letters     └──────────────┬────────────────────────────────┘
 master_cdc ─► UnifyMaster ─► master_changes ─────────────────────────┴─► sql/sinks, sql/aggregates
 """
@@ -32,6 +32,7 @@ from jobs.operator_ids import name_operators
 from jobs.rule_compiler import CompiledRule, compile_rules
 from jobs.rule_versions import announce_rules
 from jobs.rules import Rule, RuleError, RuleErrors, default_limits, readable_rules
+from jobs.shares import decode_in_shares
 from jobs.statements import Statement, read_statements
 from jobs.store import prepare_stores, write_stores
 from jobs.views import rule_views, typed_views
@@ -286,14 +287,12 @@ def _in_one_place(stream: DataStream) -> DataStream:
 
 
 def _decoded(t_env: StreamTableEnvironment, config: Config, project: Project, changes: DataStream) -> DataStream:
-    operator = decode.Decode(project.specs, project.masters, default_limits(project.rules), config.aurora)
-    decoded = (
-        _records(t_env, "device_data")
-        .connect(changes.broadcast(decode.MASTER_STATE))
-        .process(operator, rows.DECODED)
-        .uid("decode")
-        .name(decode.OPERATOR)
-    )
+    decoding = decode.Decoding(project.specs, project.masters, default_limits(project.rules), config.aurora)
+    records = _records(t_env, "device_data")
+    if config.job.enrich_mode == "keyed":
+        decoded = decode_in_shares(records, changes, decoding, config.aurora)
+    else:
+        decoded = decode.decode_everywhere(records, changes, decoding)
     schema = Schema.new_builder().column_by_metadata("rowtime", "TIMESTAMP_LTZ(3)").watermark("rowtime", _KEPT).build()
     t_env.create_temporary_view("decoded", t_env.from_data_stream(_by_shard(decoded, config.job), schema))
     return decoded

@@ -91,16 +91,21 @@ def wait_until(condition: Callable[[], bool], what: str, check: Callable[[], Non
 
 
 def newest_checkpoint(run_dir: Path) -> str:
-    """The newest job's highest one; a file of an older one may vanish at any time."""
-    complete = [path.parent for path in run_dir.glob("data/checkpoints/*/chk-*/_metadata")]
-    return max(complete, key=lambda path: (path.parent.stat().st_mtime, int(path.name.removeprefix("chk-")))).as_uri()
+    """The newest job's highest one."""
+    newest = max(_checkpoints(run_dir), key=lambda p: (p.parent.stat().st_mtime, int(p.name.removeprefix("chk-"))))
+    return newest.as_uri()
 
 
 def wait_for_checkpoint(run_dir: Path) -> None:
     """Returns when a checkpoint is complete that began after the call: the second one from now on."""
     for _ in range(2):
-        before = newest_checkpoint(run_dir)
-        wait_until(lambda before=before: newest_checkpoint(run_dir) != before, "a checkpoint")  # type: ignore[misc]
+        before = _checkpoints(run_dir)
+        wait_until(lambda before=before: bool(_checkpoints(run_dir) - before), "a checkpoint")  # type: ignore[misc]
+
+
+def _checkpoints(run_dir: Path) -> set[Path]:
+    """The complete ones; an older one may vanish at any time."""
+    return {path.parent for path in run_dir.glob("data/checkpoints/*/chk-*/_metadata")}
 
 
 def _provision(config: Config, environment: dict[str, str]) -> None:
