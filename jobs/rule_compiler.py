@@ -9,28 +9,51 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError
-from pyflink.table import ExplainDetail, StreamTableEnvironment, Table
+from pyflink.table import ExplainDetail, StreamTableEnvironment, Table, TableSchema
+from pyflink.table.types import (
+    CharType,
+    DataType,
+    LocalZonedTimestampType,
+    NumericType,
+    TimestampType,
+    VarCharType,
+)
 from pyflink.util.exceptions import JavaException
 
 from jobs.model_calls import FUNCTIONS, ModelCall, ModelCallError, in_place_of, read_call
+from jobs.rule_select import own_product_fault, select_faults
 from jobs.rules import Rule, RuleError, RuleErrors, header_line
 from jobs.scoring import create_scored_view
+from jobs.sql_tree import Place, class_of, kind_of, place_of, tables, walk
 from jobs.views import view_name
 from udfs.document import suggest
-
-Place = tuple[int, int, int, int]
-"""First line and column, last line and column, from 1."""
 
 REQUIRED: Final = ("device_id", "event_time")
 """Columns that a rule gives."""
 
+_TEXT: Final = "a text", (VarCharType, CharType)
+_TIME: Final = "a time", (LocalZonedTimestampType, TimestampType)
+_NUMBER: Final = "a number", (NumericType,)
+COLUMNS: Final[Mapping[str, tuple[str, tuple[type[DataType], ...]]]] = {
+    "device_id": _TEXT,
+    "event_time": _TIME,
+    "value": _NUMBER,
+    "limit_value": _NUMBER,
+    "severity": _TEXT,
+    "customer_id": _TEXT,
+    "site_id": _TEXT,
+}
+"""What each column is that an alarm knows; any other column is evidence."""
+
 _CLEARS: Final = "SELECT device_id, event_time, customer_id, site_id FROM `{view}` WHERE {condition}"
-_QUERIES: Final = ("SELECT", "WITH", "UNION", "ORDER_BY")
-_LEAVES: Final = ("SqlIdentifier", "SqlDataTypeSpec", "SqlIntervalQualifier", "SqlDynamicParam")
 _AT: Final = re.compile(r"\bline (\d+), column (\d+)")
 _UNKNOWN: Final = re.compile(r"(?:Column|Object|Table) '([^']+)' not found")
 _CHANGELOG: Final = re.compile(r"changelogMode=\[([A-Z,]+)\]")
+_CHANGES: Final = "rows of this SELECT change after they were given: aggregate in windows, not by GROUP BY alone"
+_TAKES_CHANGES: Final = re.compile(r"doesn't support consuming \w+(?: and \w+)* changes")
 _JAVA_CLASS: Final = re.compile(r"^(?:[a-z][a-z0-9]*\.)+[A-Z][A-Za-z]*: ")
+_INTERVAL: Final = re.compile(r"LowerBound=(-?\d+), \w+UpperBound=(-?\d+)")
+_LONGEST_INTERVAL_MS: Final = 7 * 86_400_000
 _UNBOUNDED_JOIN: Final = re.compile(r"(?<![A-Za-z])Join\(")
 
 
@@ -74,6 +97,7 @@ class RuleCompiler:
     def __init__(self, t_env: StreamTableEnvironment, views: Iterable[str]) -> None:
         self._t_env = t_env
         self._views = frozenset(views)
+        self._scored: frozenset[str] = frozenset()
         self._parser = t_env._j_tenv.getPlanner().createFlinkPlanner().parser()
 
     def compile(self, rule: Rule) -> CompiledRule:
@@ -94,7 +118,11 @@ class RuleCompiler:
             for call in {call.name: call for call in calls.values()}.values():
                 self._create_scored_view(call)
             rule = replace(rule, select=in_place_of(rule.select, {at: call.name for at, call in calls.items()}))
-        return rule, self._parse(rule)
+        tree = self._parse(rule)
+        read = {str(table) for table in tables(tree)} | {call.view for call in calls.values()}
+        if fault := own_product_fault(rule, read, self._views):
+            raise RuleErrors([_fault(rule, tree, fault)])
+        return rule, tree
 
     def _misplaced(self, rule: Rule, calls: Mapping[Place, ModelCall]) -> list[RuleError]:
         """Calls over views and columns that there are not, or limits that the header does not state."""
@@ -121,11 +149,11 @@ class RuleCompiler:
     def _create_scored_view(self, call: ModelCall) -> None:
         if call.name not in self._t_env.list_temporary_views():
             create_scored_view(self._t_env, call)
-        self._views |= {call.name}
+        self._scored |= {call.name}
 
     def _parse(self, rule: Rule) -> Any:
         tree = self._parsed(rule)
-        faults = list(self._structural(rule, tree))
+        faults = [_fault(rule, node, message) for node, message in select_faults(rule, tree, self._views, self._scored)]
         if faults:
             raise RuleErrors(faults)
         return tree
@@ -140,7 +168,7 @@ class RuleCompiler:
         """The rows of the SELECT, and Flink's plan of it."""
         try:
             selected = self._t_env.sql_query(rule.select)
-            _check_columns(rule, tree, selected.get_schema().get_field_names())
+            _check_columns(rule, tree, selected.get_schema())
             plan = physical_plan(self._t_env, rule)
             self._check_plan(rule, tree, plan)
         except (Py4JJavaError, JavaException) as error:
@@ -150,7 +178,7 @@ class RuleCompiler:
     def _clears(self, rule: Rule, tree: Any) -> Table:
         """The messages of the rule's own product that meet its clear condition, by the first of its views."""
         prefix = view_name(rule.product, "")
-        view = next((str(table) for table in _tables(_walk(tree)) if str(table).startswith(prefix)), None)
+        view = next((str(table) for table in tables(tree) if str(table).startswith(prefix)), None)
         line = header_line(rule, "clear")
         if view is None:
             message = f"`clear` is a condition over a view of {rule.product}, and the SELECT reads none"
@@ -163,38 +191,23 @@ class RuleCompiler:
             faults = [RuleError(rule.file, line, f"clear: {fault.message}") for fault in errors.errors]
             raise RuleErrors(faults) from errors
 
-    def _structural(self, rule: Rule, tree: Any) -> Iterator[RuleError]:
-        kind = str(tree.getKind())
-        if kind not in _QUERIES:
-            yield _fault(rule, tree, f"a rule is one SELECT, this is {kind}: the framework stores its rows")
-            return
-        nodes = list(_walk(tree))
-        names = self._views | {str(node.getOperandList()[0]) for node in nodes if _class(node) == "SqlWithItem"}
-        for table in _tables(nodes):
-            name = str(table)
-            if name not in names:
-                hint = suggest(name, self._views) or ": rules read typed views and `messages`"
-                yield _fault(rule, table, f"no view `{name}`{hint}")
-        for node in nodes:
-            if _class(node) == "SqlMatchRecognize":
-                yield from _pattern_faults(rule, node)
-            yield from _limit_faults(rule, node)
-
     def _check_plan(self, rule: Rule, tree: Any, plan: str) -> None:
         mode = _CHANGELOG.search(plan)
         if mode and mode[1] != "I":
-            message = "rows of this SELECT change after they were given: aggregate in windows, not by GROUP BY alone"
-            raise RuleErrors([_fault(rule, tree, message)])
+            raise RuleErrors([_fault(rule, tree, _CHANGES)])
         if _UNBOUNDED_JOIN.search(plan):
             message = (
                 "this join keeps every row for ever: bound it, for example "
                 "ON … AND b.event_time BETWEEN a.event_time - INTERVAL '5' MINUTE AND a.event_time"
             )
             raise RuleErrors([_fault(rule, tree, message)])
+        if any(int(high) - int(low) > _LONGEST_INTERVAL_MS for low, high in _INTERVAL.findall(plan)):
+            message = "this join keeps the rows of more than 7 days: shorten the interval of its ON"
+            raise RuleErrors([_fault(rule, tree, message)])
 
     def _columns(self, tree: Any) -> Sequence[str]:
         """The columns of all views that the rule reads."""
-        names = {str(table) for table in _tables(_walk(tree))} & self._views
+        names = {str(table) for table in tables(tree)} & (self._views | self._scored)
         schemas = [self._t_env.from_path(f"`{name}`").get_schema() for name in sorted(names)]
         return [column for schema in schemas for column in schema.get_field_names()]
 
@@ -204,26 +217,21 @@ def _model_calls(rule: Rule, tree: Any) -> tuple[dict[Place, ModelCall], list[Ru
     calls: dict[Place, ModelCall] = {}
     tables: list[Place] = []
     faults = []
-    for node in _walk(tree):
-        if str(node.getKind()) == "COLLECTION_TABLE":
-            tables.append(_place(node))
+    for node in walk(tree):
+        if kind_of(node) == "COLLECTION_TABLE":
+            tables.append(place_of(node))
         try:
             call = read_call(node)
         except ModelCallError as error:
             faults.append(_fault(rule, error.node, error.message))
             continue
         if call is not None:
-            calls[_place(node)] = call
-        elif _is_model_function(node) and not any(_holds(table, _place(node)) for table in tables):
+            calls[place_of(node)] = call
+        elif _is_model_function(node) and not any(_holds(table, place_of(node)) for table in tables):
             name = str(node.getOperator().getName()).lower()
             message = f"`{name}` is a table: FROM TABLE({name}(data => TABLE …, reading => DESCRIPTOR(…)))"
             faults.append(_fault(rule, node, message))
     return calls, faults
-
-
-def _place(node: Any) -> Place:
-    at = node.getParserPosition()
-    return at.getLineNum(), at.getColumnNum(), at.getEndLineNum(), at.getEndColumnNum()
 
 
 def _holds(outer: Place, inner: Place) -> bool:
@@ -231,76 +239,23 @@ def _holds(outer: Place, inner: Place) -> bool:
 
 
 def _is_model_function(node: Any) -> bool:
-    return _class(node) == "SqlBasicCall" and str(node.getOperator().getName()).lower() in FUNCTIONS
+    return class_of(node) == "SqlBasicCall" and str(node.getOperator().getName()).lower() in FUNCTIONS
 
 
-def _check_columns(rule: Rule, tree: Any, columns: list[str]) -> None:
+def _check_columns(rule: Rule, tree: Any, schema: TableSchema) -> None:
+    names = schema.get_field_names()
     faults = [
-        _fault(rule, tree, f"the SELECT has no column `{name}`; it gives {', '.join(columns)}")
+        _fault(rule, tree, f"the SELECT has no column `{name}`; it gives {', '.join(names)}")
         for name in REQUIRED
-        if name not in columns
+        if name not in names
     ]
+    for name, kind in zip(names, schema.get_field_data_types(), strict=True):
+        expected, kinds = COLUMNS.get(name, ("", (DataType,)))
+        if not isinstance(kind, kinds):
+            told = str(kind).removesuffix("Type")
+            faults.append(_fault(rule, tree, f"the column `{name}` is {expected}, the SELECT gives {told}"))
     if faults:
         raise RuleErrors(faults)
-
-
-def _pattern_faults(rule: Rule, match: Any) -> Iterator[RuleError]:
-    partition = match.getPartitionList()
-    if partition is None or partition.size() == 0:
-        message = "MATCH_RECOGNIZE without PARTITION BY mixes all devices: add `PARTITION BY device_id`"
-        yield _fault(rule, match, message)
-    if match.getInterval() is None:
-        message = "MATCH_RECOGNIZE without WITHIN keeps its rows for ever: end PATTERN by `WITHIN INTERVAL '5' MINUTE`"
-        yield _fault(rule, match, message)
-
-
-def _limit_faults(rule: Rule, node: Any) -> Iterator[RuleError]:
-    """Every limits['name'] is one that the header states."""
-    if _class(node) != "SqlBasicCall" or str(node.getOperator().getName()) != "ITEM":
-        return
-    subject, key = node.getOperandList()
-    if str(subject).rpartition(".")[2].strip("`") == "limits" and _class(key) == "SqlCharStringLiteral":
-        name = str(key.toValue())
-        if name not in rule.header.limits:
-            hint = suggest(name, rule.header.limits) or f": add `limits: {{{name}: {{default: …, unit: …}}}}`"
-            yield _fault(rule, key, f"the header has no limit `{name}`{hint}")
-
-
-def _tables(nodes: Iterable[Any]) -> Iterator[Any]:
-    """The identifiers that name tables."""
-    for node in nodes:
-        kind = str(node.getKind())
-        found = []
-        if kind == "SELECT":
-            found = [node.getFrom()]
-        elif kind == "JOIN":
-            found = [node.getLeft(), node.getRight()]
-        elif kind == "MATCH_RECOGNIZE":
-            found = [node.getTableRef()]
-        elif kind == "EXPLICIT_TABLE":
-            found = [node.getOperandList()[0]]
-        for each in found:
-            while each is not None and str(each.getKind()) in ("AS", "SNAPSHOT"):
-                each = each.getOperandList()[0]
-            if each is not None and _class(each) == "SqlIdentifier":
-                yield each
-
-
-def _walk(node: Any) -> Iterator[Any]:
-    """A node of the parser's tree and all below it."""
-    if node is None:
-        return
-    kind = _class(node)
-    if kind != "SqlNodeList":
-        yield node
-    if kind in _LEAVES or kind.endswith("Literal"):
-        return
-    for child in node.getList() if kind == "SqlNodeList" else node.getOperandList():
-        yield from _walk(child)
-
-
-def _class(node: Any) -> str:
-    return str(node.getClass().getSimpleName())
 
 
 def _fault(rule: Rule, node: Any, message: str) -> RuleError:
@@ -310,7 +265,7 @@ def _fault(rule: Rule, node: Any, message: str) -> RuleError:
 
 def _place_of_pattern(tree: Any) -> tuple[int, int]:
     """Where the planner's faults lie that name no place: they are of patterns."""
-    patterns = [node for node in _walk(tree) if _class(node) == "SqlMatchRecognize"]
+    patterns = [node for node in walk(tree) if class_of(node) == "SqlMatchRecognize"]
     position = (patterns[0] if patterns else tree).getParserPosition()
     return position.getLineNum(), position.getColumnNum()
 
@@ -321,6 +276,8 @@ def _told(rule: Rule, error: Exception, otherwise: tuple[int, int], columns: Seq
     placed = next((at for message in messages if (at := _AT.search(message))), None)
     line, column = (int(placed[1]), int(placed[2])) if placed else otherwise
     message = _JAVA_CLASS.sub("", messages[-1].strip().splitlines()[0])
+    if _TAKES_CHANGES.search(message):
+        return RuleError(rule.file, line, _CHANGES, column)
     unknown = _UNKNOWN.search(message)
     hint = suggest(unknown[1], columns) if unknown else ""
     return RuleError(rule.file, line, f"Flink refuses the rule: {message}{hint}", column)

@@ -19,6 +19,7 @@ from jobs.episodes import SEVERITIES, Policy
 from udfs.document import read_document, suggest
 from udfs.errors import SluiceError, SpecError, SpecErrors
 from udfs.typed_document import read_typed
+from udfs.units import unit_fault
 
 _HEADER: Final = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_\-]*")
@@ -187,6 +188,9 @@ def _header_faults(rule: Rule, names: Sequence[str]) -> Iterator[tuple[str, str]
         for key, said in (("for", policy.hold), ("repeated", policy.repeated > 1), ("clear", header.clear)):
             if said:
                 yield key, f"`{key}` says nothing with `absent_after`: the alarm is over with the next sign of life"
+    for name, limit in header.limits.items():
+        if fault := unit_fault(limit.unit):
+            yield "limits", f"limit `{name}`: {fault}"
     steps = [(0, header.severity), *policy.escalation]
     for (before, lower), (after, higher) in pairwise(steps):
         if after < before or SEVERITIES.index(higher) <= SEVERITIES.index(lower):

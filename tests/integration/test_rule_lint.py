@@ -19,14 +19,18 @@ MATCH_RECOGNIZE (
   PATTERN (A)
   DEFINE A AS A.product = 'x'
 )"""
-BRANCHES = """\
-SELECT device_id, event_time FROM messages
+MATCH = """\
+SELECT device_id, event_time FROM milesight_am319_telemetry
 MATCH_RECOGNIZE (
   PARTITION BY device_id ORDER BY event_time
-  MEASURES A.event_time AS event_time
-  PATTERN ((A | B)) WITHIN INTERVAL '5' MINUTE
-  DEFINE A AS A.product = 'x', B AS B.product = 'y'
+  MEASURES LAST(B.event_time) AS event_time
+  PATTERN ({}) WITHIN INTERVAL '5' MINUTE
+  DEFINE A AS A.temperature > 30, B AS B.temperature > {}
 )"""
+JOIN = (
+    "SELECT a.device_id, a.event_time FROM messages AS a JOIN meitrack_aaa_telemetry AS b ON a.site_id = b.site_id "
+    "AND b.event_time BETWEEN a.event_time - INTERVAL '{}' DAY AND a.event_time"
+)
 MODEL = "SELECT device_id, event_time FROM TABLE({}(data => TABLE {}, reading => DESCRIPTOR({}){}))"
 AM319 = "milesight_am319_telemetry"
 IN_PATTERN = """\
@@ -85,12 +89,105 @@ BAD = {
         "7:1: this join keeps every row for ever: bound it",
     ),
     "pattern": (PATTERN, "8:1: MATCH_RECOGNIZE without PARTITION BY mixes all devices: add `PARTITION BY device_id`"),
-    "branches": (BRANCHES, "8:1: Flink refuses the rule: Expression not supported: |"),
+    "alternatives": (MATCH.format("A | B", 0), "11:12: a pattern has no alternatives: DEFINE one variable by"),
+    "group": (MATCH.format("A (A B)+ B", 0), "11:15: a pattern has no groups: repeat single variables"),
+    "exclusion": (MATCH.format("{- A -} B", 0), "11:12: a pattern excludes nothing: write the variable without"),
+    "permutation": (MATCH.format("PERMUTE(A, B)", 0), "11:12: a pattern has one order: write the variables one after"),
+    "before": (
+        MATCH.format("A B", "PREV(A.temperature)"),
+        "12:56: `PREV` is not supported in a pattern: name that row",
+    ),
+    "behind": (
+        MATCH.format("A B", "NEXT(A.temperature)"),
+        "12:56: `NEXT` is not supported in a pattern: name that row",
+    ),
+    "anchor": (MATCH.format("^ A B", 0), "11:12: a stream has no first and no last row: leave `^` out"),
+    "all_rows": (
+        MATCH.format("A B", 0).replace("  PATTERN", "  ALL ROWS PER MATCH\n  PATTERN"),
+        "11:3: `ALL ROWS PER MATCH` is not supported: write `ONE ROW PER MATCH`",
+    ),
+    "endless_loop": (MATCH.format("A+ B", 0), "11:12: `A` has no end, and each of its rows is followed on its own"),
+    "endless_times": (
+        MATCH.format("A{3,}? B", 0),
+        "11:12: `A` has no end, and each of its rows is followed on its own",
+    ),
+    "many_rows": (MATCH.format("A{1,1000} B", 0), "11:12: a match of up to 1001 rows costs too much, 100 is the most"),
+    "many_ways": (MATCH.format("A{1,20}? B{1,20}?", 0), "11:12: a match in up to 400 ways costs too much"),
+    "greedy_end": (MATCH.format("A B{1,9}", 0), "11:14: a pattern cannot end by the greedy `B`"),
+    "missing_behind_greedy": (MATCH.format("A{1,9} B? A", 0), "11:19: `B` may be missing behind the greedy `A`"),
+    "reluctant_missing": (MATCH.format("A?? B", 0), "11:12: a reluctant `A` that may be missing is not supported"),
+    "changing_input": (
+        (
+            "SELECT device_id, event_time FROM (SELECT device_id, MAX(event_time) AS event_time FROM messages "
+            "GROUP BY device_id)\nMATCH_RECOGNIZE (PARTITION BY device_id ORDER BY event_time "
+            "MEASURES LAST(A.event_time) AS event_time PATTERN (A) WITHIN INTERVAL '5' MINUTE DEFINE A AS TRUE)"
+        ),
+        "8:1: rows of this SELECT change after they were given: aggregate in windows",
+    ),
+    "hidden_behind_with": (
+        "WITH occurrences AS (SELECT * FROM occurrences) SELECT device_id, event_time FROM occurrences, messages",
+        "7:36: no view `occurrences`: rules read typed views and `messages`",
+    ),
+    "in_subquery": (
+        "SELECT device_id, event_time FROM messages WHERE device_id IN (SELECT device_id FROM dead_letters)",
+        "7:86: no view `dead_letters`: rules read typed views and `messages`",
+    ),
+    "set_option": ("SET 'parallelism.default' = '64'", "7:1: a rule is one SELECT, this is OTHER"),
+    "other_product": (
+        "SELECT device_id, event_time FROM meitrack_aaa_telemetry",
+        "7:1: the SELECT reads no view of milesight-am319, whose limits and devices it is about: read milesight_am319_",
+    ),
+    "limit_of_another": (
+        JOIN.format(1) + "\nWHERE b.speed_kmh > b.limits['t_max']",
+        "8:21: devices of `meitrack_aaa_telemetry` have no limits of milesight-am319",
+    ),
+    "computed_limit": (
+        "SELECT device_id, event_time FROM messages\nWHERE 1 > limits[CONCAT('t_', 'max')]",
+        "8:18: a limit is called by its name: write limits['name']",
+    ),
+    "by_the_clock": (
+        "SELECT device_id, event_time FROM messages\nWHERE event_time > CURRENT_TIMESTAMP - INTERVAL '5' MINUTE",
+        "8:20: `CURRENT_TIMESTAMP` says something else at each run, and a replay gives other alarms",
+    ),
+    "dice": ("SELECT device_id, event_time FROM messages WHERE RAND() > 0.5", "7:50: `RAND` says something else at"),
+    "no_partition": (
+        (
+            "SELECT device_id, event_time, SUM(temperature) OVER\n(ORDER BY event_time) AS `value` "
+            "FROM milesight_am319_telemetry"
+        ),
+        "8:1: OVER without PARTITION BY mixes all devices: add `PARTITION BY device_id`",
+    ),
+    "first_rows": (
+        "SELECT device_id, event_time FROM messages LIMIT 9",
+        "7:50: LIMIT and OFFSET count the rows of all time, after which the rule is silent",
+    ),
+    "cast": (
+        "SELECT device_id, event_time,\nCAST(attributes['x'] AS DOUBLE) AS `value` FROM messages",
+        "8:1: CAST stops the whole job at a value that is no DOUBLE: write TRY_CAST",
+    ),
+    "text_as_value": (
+        "SELECT device_id, event_time, product AS `value` FROM messages",
+        "7:1: the column `value` is a number, the SELECT gives VARCHAR",
+    ),
+    "text_as_time": (
+        "SELECT device_id, product AS event_time FROM messages",
+        "7:1: the column `event_time` is a time, the SELECT gives VARCHAR",
+    ),
+    "long_join": (
+        JOIN.format(30),
+        "7:1: this join keeps the rows of more than 7 days: shorten the interval of its ON",
+    ),
 }
 GOOD = {
-    "interval_join": (
-        "SELECT a.device_id, a.event_time FROM messages AS a JOIN meitrack_aaa_telemetry AS b ON a.site_id = b.site_id "
-        "AND b.event_time BETWEEN a.event_time - INTERVAL '5' MINUTE AND a.event_time"
+    "interval_join": JOIN.format(5),
+    "pattern_with_ends": MATCH.format("A{1,60}? B", 0),
+    "subquery_named": (
+        "WITH a AS (SELECT * FROM messages), b AS (SELECT * FROM a) SELECT device_id, event_time FROM b "
+        "ORDER BY event_time"
+    ),
+    "two_branches": (
+        "SELECT device_id, event_time FROM messages UNION ALL "
+        "SELECT device_id, event_time FROM milesight_am319_telemetry -- ; DROP TABLE messages"
     ),
     "window": (
         "SELECT device_id, window_time AS event_time, AVG(temperature) AS `value` FROM TABLE(TUMBLE(TABLE "
@@ -114,6 +211,8 @@ def linted(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProc
     shutil.copytree(ROOT / "sql/rules", folder / "rules")
     for name, select in {**{name: select for name, (select, _) in BAD.items()}, **GOOD}.items():
         (folder / "rules/milesight-am319" / f"{name}.sql").write_text(HEADER + select)
+    (folder / "rules/no-product").mkdir()
+    (folder / "rules/no-product/rule.sql").write_text(HEADER + GOOD["window"])
     (folder / "rules/milesight-am319/header.sql").write_text(HEADER.replace("severity", "sevrity") + "SELECT 1")
     command = [str(SLUICE), "rule", "lint", "--rules", "rules"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
@@ -130,14 +229,18 @@ def test_a_header_is_read_as_strictly(linted: subprocess.CompletedProcess[str]) 
     assert place in linted.stderr
 
 
+def test_a_folder_is_called_after_its_product(linted: subprocess.CompletedProcess[str]) -> None:
+    assert "rules/no-product/rule.sql:7:1: there is no product `no-product`: a rule stands in" in linted.stderr
+
+
 def test_a_pattern_without_end_is_refused(linted: subprocess.CompletedProcess[str]) -> None:
     assert "pattern.sql:8:1: MATCH_RECOGNIZE without WITHIN keeps its rows for ever" in linted.stderr
 
 
 def test_nothing_else_is_refused(linted: subprocess.CompletedProcess[str]) -> None:
     refused = {line.split(".sql:")[0].rpartition("/")[2] for line in linted.stderr.splitlines()}
-    assert refused == {*BAD, "header"}
-    readable = len(list(ROOT.glob("sql/rules/*/*.sql"))) + len(BAD) + len(GOOD)
+    assert refused == {*BAD, "header", "rule"}
+    readable = len(list(ROOT.glob("sql/rules/*/*.sql"))) + len(BAD) + len(GOOD) + 1
     num_faults = len(linted.stderr.splitlines())
     assert linted.stdout.splitlines()[-1] == f"{readable} rules, {num_faults} faults"
 

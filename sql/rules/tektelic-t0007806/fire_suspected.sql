@@ -3,7 +3,7 @@ title: Fire suspected, two sensors of the site agree
 severity: critical
 type: correlation
 limits:
-  fire_co2_min: {default: 3000, unit: ppm}
+  fire_co2_min: {default: 3000, unit: "[ppm]"}
   fire_temperature_min: {default: 50, unit: Cel}
 clear_after: 10 min
 response: [call_site, call_fire_brigade]

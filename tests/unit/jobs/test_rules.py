@@ -111,6 +111,7 @@ def test_a_clear_condition_leaves_an_alarm_open_for_a_day_without_readings(tmp_p
             "each step comes later and is graver",
         ),
         ("inhibited_by: [am319/too_hott]\n", 5, "no other rule `am319/too_hott`"),
+        ("limits: {t: {default: 1, unit: Celsius}}\n", 5, "limit `t`: unknown unit `Celsius`, did you mean `Cel`?"),
         ("inhibited_by: [am319/too_hot]\n", 5, "no other rule `am319/too_hot`"),
     ],
 )
