@@ -45,6 +45,14 @@ def test_patterns_joins_and_model_functions_are_read_too(catalog) -> None:
     assert {s.column for s in lineage(rule("terabee-lm-xl/tank_will_overflow"), catalog, {})} == {"level"}
 
 
+def test_a_column_called_by_an_alias_is_of_that_view_alone(catalog) -> None:
+    read = lineage(rule("tektelic-t0007806/fire_suspected"), catalog, {})
+    assert {(source.product, source.column) for source in read} == {
+        ("tektelic-t0007806", "co2"),
+        ("milesight-em300-th", "temperature"),
+    }
+
+
 def test_the_clear_condition_counts(catalog) -> None:
     read = rule("tinovi-pm-io-5-sm/pipe_leaks")
     assert "leak" in {source.column for source in lineage(read, catalog, {})}
