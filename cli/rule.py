@@ -51,11 +51,11 @@ def lint(
     try:
         rules, refused = readable_rules(find_rules_folder(folder))
         if rule is not None:
-            rules, refused = [_find_rule(rules, rule)], []
+            rules, refused = [find_rule(rules, rule)], []
     except SluiceError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    with _out.status(f"{_count(len(rules), 'rule')}, about 10 s"), _quiet_flink():
+    with _out.status(f"{_count(len(rules), 'rule')}, about 10 s"), quiet_flink():
         from jobs.rule_lint import lint_rules  # imports PyFlink, a second that other commands need not spend
 
         refused = [*refused, *lint_rules(rules, catalog)]
@@ -77,8 +77,8 @@ def explain(
     """Print Flink's plan of a rule, from the messages to its rows; exits 1 where the rule has a fault."""
     catalog = load_catalog(context)
     try:
-        found = _find_rule(readable_rules(find_rules_folder(folder))[0], rule)
-        with _out.status("planning, about 10 s"), _quiet_flink():
+        found = find_rule(readable_rules(find_rules_folder(folder))[0], rule)
+        with _out.status("planning, about 10 s"), quiet_flink():
             from jobs.rule_lint import explain_rule  # imports PyFlink, a second that other commands need not spend
 
             plan = explain_rule(found, catalog)
@@ -104,7 +104,7 @@ def run_rule_tests(
     catalog = load_catalog(context)
     try:
         rules = read_rules(find_rules_folder(folder))
-        selected = rules if rule is None else [_find_rule(rules, rule)]
+        selected = rules if rule is None else [find_rule(rules, rule)]
         planned = plan_cases(read_all_cases(selected, catalog))
         _name_untested(selected)
         passed = not planned or _run(planned, catalog, rules)
@@ -117,7 +117,7 @@ def run_rule_tests(
 
 def _run(planned: Sequence[PlannedCase], catalog: Catalog, rules: Sequence[Rule]) -> bool:
     started = time.monotonic()
-    with _out.status(f"{_count(len(planned), 'case')} on a mini-cluster, about 15 s"), _quiet_flink():
+    with _out.status(f"{_count(len(planned), 'case')} on a mini-cluster, about 15 s"), quiet_flink():
         from jobs.rule_runner import run_cases  # imports PyFlink, a second that other commands need not spend
 
         results = run_cases(planned, catalog, rules)
@@ -134,7 +134,7 @@ def _report(results: Sequence["CaseResult"], seconds: float) -> None:
 
 
 @contextmanager
-def _quiet_flink() -> Iterator[None]:
+def quiet_flink() -> Iterator[None]:
     """Flink's JVM with the project's settings, its log in a folder that goes away with the run."""
     warnings.filterwarnings("ignore", category=UserWarning, module="apache_beam")
     with tempfile.TemporaryDirectory(prefix="sluice-rule-test-") as logs:
@@ -157,7 +157,7 @@ def find_rules_folder(given: Path | None) -> Path:
     raise SluiceError(f"no rules: there is no folder {folders[0]} (give another folder by --rules)")
 
 
-def _find_rule(rules: Sequence[Rule], name: str) -> Rule:
+def find_rule(rules: Sequence[Rule], name: str) -> Rule:
     found = [rule for rule in rules if name in (rule.name, rule.name.partition("/")[2])]
     if len(found) == 1:
         return found[0]

@@ -17,7 +17,7 @@ from jobs.durations import duration_text
 
 SEVERITIES: Final = ("info", "minor", "major", "critical")
 LEARNED_FOR: Final = 90 * 86_400_000
-"""Milliseconds for which a false alarm teaches its device."""
+"""Milliseconds for which a false alarm teaches its device, and its alarms are remembered."""
 LEARNED_MARGIN: Final = 1.25
 """The next false alarm of a device is seldom exactly as slight as the last."""
 
@@ -172,6 +172,8 @@ class EpisodeTracker:
         if episode is None:
             if policy.absent_after is not None and seen is not None:
                 yield _Timer(seen.event_time + policy.absent_after, partial(self._miss, seen))
+            if self.state.raised:
+                yield _Timer(self._remembered_until(), self._forget)
             return
         if policy.absent_after is None:
             calm = self._calm(episode)
@@ -183,6 +185,15 @@ class EpisodeTracker:
             yield _Timer(episode.raised_at + policy.close_after, self._close)
         if not episode.acknowledged and episode.steps_done < len(policy.escalation):
             yield _Timer(episode.raised_at + policy.escalation[episode.steps_done][0], partial(self._escalate, episode))
+
+    def _remembered_until(self) -> int:
+        remembered = max(LEARNED_FOR, self.policy.flapping_within)
+        return max(self.state.raised[-1].at + remembered, self.state.learned_until)
+
+    def _forget(self, at: int) -> Iterator[Transition]:
+        """So long after its last alarm nothing is kept of a device that is calm."""
+        self.state.raised, self.state.learned_excess, self.state.learned_until = (), None, 0
+        return iter(())
 
     def _observe(self, observation: Observation) -> Iterator[Transition]:
         if observation.kind == "detection":

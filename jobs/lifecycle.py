@@ -5,7 +5,7 @@ A detection that comes later than the watermark only counts towards an episode t
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 
 from jobs.calendars import MASTERS, Calendars
 from jobs.episodes import EpisodeState, EpisodeTracker, Observation, Transition
-from jobs.rules import Rule
+from jobs.rules import Rule, gone_rule
 from udfs.masters import MasterChange
 
 EPISODE: Final = ValueStateDescriptor("episode", Types.PICKLED_BYTE_ARRAY())
@@ -24,15 +24,24 @@ CALENDAR_STATE: Final = MapStateDescriptor("calendars", Types.STRING(), Types.PI
 GRACE: Final = 30_000
 """Milliseconds by the clock that a sign of life may come later than absence by the clock is stated."""
 
+_REFUSED_FOR: Final = 3_600_000
+"""Milliseconds after which time looks again at an alarm whose rule is refused."""
+
 
 class Lifecycle(KeyedBroadcastProcessFunction):  # type: ignore[misc]
     """Keyed by rule and device; in: rows.OBSERVATION and, broadcast, changes of master data; out: rows.ALARM.
 
-    `read_master_data` gives what stood in the calendars' tables at the start.
+    `read_master_data` gives what stood in the calendars' tables at the start. Alarms of `refused` rules, whose files
+    have a fault, wait until they are mended; those of rules that are gone are over when something next comes to them.
     """
 
-    def __init__(self, rules: Mapping[str, Rule], read_master_data: Callable[[], Iterable[MasterChange]]) -> None:
-        self._rules, self._read_master_data = rules, read_master_data
+    def __init__(
+        self,
+        rules: Mapping[str, Rule],
+        read_master_data: Callable[[], Iterable[MasterChange]],
+        refused: Collection[str] = (),
+    ) -> None:
+        self._rules, self._read_master_data, self._refused = rules, read_master_data, frozenset(refused)
 
     def open(self, runtime_context: RuntimeContext) -> None:
         self._state = runtime_context.get_state(EPISODE)
@@ -50,10 +59,11 @@ class Lifecycle(KeyedBroadcastProcessFunction):  # type: ignore[misc]
 
     def process_element(self, value: Row, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> Iterator[Row]:
         observation = Observation(*value)
-        if observation.rule not in self._rules:  # its file went away; a restored one has no one to judge it
-            return
         self._restore(ctx)
-        rule = self._rules[observation.rule]
+        rule = self._rules.get(observation.rule)
+        if rule is None:
+            yield from self._without_rule(observation.rule, observation.event_time)
+            return
         tracker = self._tracker(rule)
         watermark = ctx.timer_service().current_watermark()
         in_time = observation.event_time > watermark or tracker.state.episode is not None
@@ -64,8 +74,14 @@ class Lifecycle(KeyedBroadcastProcessFunction):  # type: ignore[misc]
 
     def on_timer(self, timestamp: int, ctx: KeyedBroadcastProcessFunction.OnTimerContext) -> Iterator[Row]:
         self._restore(ctx)
-        rule = self._rules.get(ctx.get_current_key().partition("|")[0])
-        if rule is None or self._state.value() is None:
+        name = ctx.get_current_key().partition("|")[0]
+        rule = self._rules.get(name)
+        if self._state.value() is None:
+            return
+        if rule is None:
+            if name in self._refused:
+                ctx.timer_service().register_event_time_timer(timestamp + _REFUSED_FOR)
+            yield from self._without_rule(name, timestamp)
             return
         tracker = self._tracker(rule)
         if ctx.time_domain() == TimeDomain.EVENT_TIME:
@@ -74,6 +90,16 @@ class Lifecycle(KeyedBroadcastProcessFunction):  # type: ignore[misc]
         elif self._is_silent_by_the_clock(rule, ctx):
             missed = tracker.next_time()
             yield from self._advance(tracker, rule, missed or 0, ctx)
+
+    def _without_rule(self, name: str, at: int) -> Iterator[Row]:
+        """Nobody judges the device by this rule any more; a refused one may be mended."""
+        state = self._state.value()
+        if state is None or name in self._refused:
+            return
+        self._state.clear()
+        if state.episode is not None and state.episode.raised_at is not None:
+            over = Transition("cleared", max(at, state.episode.first.event_time), "its rule is gone", state.episode)
+            yield self._alarm(gone_rule(name), over)
 
     def _tracker(self, rule: Rule) -> EpisodeTracker:
         state = self._state.value() or EpisodeState()

@@ -11,7 +11,7 @@ from pyflink.datastream.state import ValueStateDescriptor
 
 from jobs import rows
 from jobs.grouping import Alarm, Notification, SiteNotifier, SiteState
-from jobs.rules import Rule
+from jobs.rules import Rule, gone_rule
 
 SITE: Final = ValueStateDescriptor("site-notifications", Types.PICKLED_BYTE_ARRAY())
 _COLUMNS: Final = rows.ALARM.get_field_names()
@@ -70,10 +70,10 @@ class Notify(KeyedProcessFunction):  # type: ignore[misc]
         next_time = notifier.next_time()
         if next_time is not None:
             ctx.timer_service().register_event_time_timer(next_time + 1)
-        yield from (self._row(place, notification) for notification in told if notification.rule in self._rules)
+        yield from (self._row(place, notification) for notification in told)
 
     def _row(self, place: tuple[str | None, str | None], told: Notification) -> Row:
-        rule = self._rules[told.rule]
+        rule = self._rules.get(told.rule) or gone_rule(told.rule)
         return Row(
             told.notification_id,
             told.state,

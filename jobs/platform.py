@@ -86,6 +86,11 @@ class Project:
     refused: list[RuleError]
     sql: Path
 
+    @property
+    def rule_names(self) -> set[str]:
+        """Of all rule files, whether they can be used or not."""
+        return {rule.name for rule in self.rules} | {error.rule for error in self.refused}
+
 
 def read_project(root: Path) -> Project:
     """Everything under specs/ and sql/; raises SpecError with file and line."""
@@ -99,7 +104,7 @@ def read_project(root: Path) -> Project:
 def build_job(env: StreamExecutionEnvironment, config: Config, project: Project) -> None:
     """Makes the stores ready and puts the whole graph into `env`, ready to execute."""
     prepare_stores(config, project.sql / "aurora")
-    announce_rules(config.aurora, project.rules)
+    announce_rules(config.aurora, project.rules, project.rule_names)
     with one_java_thread():
         _plan(table_environment(env, config.job), config, project)
         name_operators(env)
@@ -182,7 +187,9 @@ def publish_alarms(
     """The views `alarms` (every change of state of every alarm) and `notifications`."""
     keys = compile_masters(project.masters).keys
     tables = {master: keys[master] for master in CALENDAR_MASTERS}
-    lifecycle = Lifecycle(_by_name(rules), partial(read_master_data, config.aurora, config.aurora.read_host, tables))
+    read_calendars = partial(read_master_data, config.aurora, config.aurora.read_host, tables)
+    running = _by_name(rules)
+    lifecycle = Lifecycle(running, read_calendars, project.rule_names - running.keys())
     marks, changes = _not_waited_for(marks_by(t_env, _MARKS)), _not_waited_for(changes)
     prompt = [compiled for compiled in rules if not compiled.is_delayed]
     alarms = told_in_time = judge(t_env, prompt, lifecycle, marks, changes).uid("lifecycle")

@@ -50,7 +50,10 @@ _MARKS: Final = (
 )
 
 
-_RAISED: Final = "SELECT rule, device_id, changed_at, `value` FROM judged WHERE state = 'raised'"
+_CHANGES: Final = (
+    "SELECT alarm_id, state, rule, device_id, first_event_time, changed_at FROM judged "
+    "WHERE state IN ('raised', 'cleared')"
+)
 
 
 class RunError(SluiceError):
@@ -91,12 +94,13 @@ def run_cases(planned: Sequence[PlannedCase], catalog: Catalog, rules: Sequence[
 
 
 class RuleAlarm(NamedTuple):
-    """An alarm that was raised at event time `at`."""
+    """An alarm from its first detection, by which it was raised `at` some event time, until it was over."""
 
     rule: str
     device_id: str
+    first_at: int
     at: int
-    value: float | None
+    over_at: int | None
 
 
 def alarms_of(
@@ -108,10 +112,14 @@ def alarms_of(
     changes = env.from_collection([], rows.MASTER_CHANGE)
     compiled = _compiled(t_env, rules, catalog)
     t_env.create_temporary_view("judged", judge(t_env, compiled, lifecycle, marks_by(t_env, _MARKS), changes))
-    with t_env.execute_sql(
-        "SELECT rule, device_id, changed_at, `value` FROM judged WHERE state = 'raised'"
-    ).collect() as it:
-        return [RuleAlarm(*row) for row in it]
+    raised: dict[str, RuleAlarm] = {}
+    with t_env.execute_sql(_CHANGES).collect() as changes_seen:
+        for alarm_id, state, rule, device_id, first_at, at in changes_seen:
+            if state == "raised":
+                raised[alarm_id] = RuleAlarm(rule, device_id, first_at, at, None)
+            else:
+                raised[alarm_id] = raised[alarm_id]._replace(over_at=at)
+    return [*raised.values()]
 
 
 class _Result(NamedTuple):

@@ -37,6 +37,12 @@ class RuleError(SluiceError):
         self.file, self.line, self.column, self.message = file, line, column, message
         super().__init__(f"{file}:{line}:{column}: {message}")
 
+    @property
+    def rule(self) -> str:
+        """The name of the rule that the file would be."""
+        path = Path(self.file)
+        return f"{path.parent.name}/{path.stem}"
+
 
 class RuleErrors(RuleError):
     """All faults found in rule files; as one RuleError it stands for the first."""
@@ -135,6 +141,11 @@ class Rule:
         )
 
 
+def gone_rule(name: str) -> Rule:
+    """What stands for a rule whose file is gone while alarms of it are open."""
+    return Rule(name, name.partition("/")[0], "", Header(title=name, severity="info", type="threshold"), "")
+
+
 def read_rules(directory: Path) -> list[Rule]:
     """Every rule under `directory`, by name; raises RuleErrors with the faults of all files."""
     rules, refused = readable_rules(directory)
@@ -147,11 +158,11 @@ def readable_rules(directory: Path) -> tuple[list[Rule], list[RuleError]]:
     """The rules under `directory` that can be read and agree on their limits, by name; and the faults of the others."""
     rules: list[Rule] = []
     refused: list[RuleError] = []
-    paths = sorted(directory.glob("*/*.sql"))
+    paths = sorted(directory.rglob("*.sql"))
     names = [f"{path.parent.name}/{path.stem}" for path in paths]
     for path in paths:
         try:
-            rule = read_rule(path)
+            rule = read_rule(path, directory)
             _check_header(rule, names)
             default_limits([*rules, rule])
             rules.append(rule)
@@ -162,10 +173,12 @@ def readable_rules(directory: Path) -> tuple[list[Rule], list[RuleError]]:
     return rules, refused
 
 
-def read_rule(path: Path) -> Rule:
-    if not (_NAME.fullmatch(path.stem) and _NAME.fullmatch(path.parent.name)):
+def read_rule(path: Path, directory: Path | None = None) -> Rule:
+    """The rule of one file under the `directory` of all rules, by default two above; raises RuleError."""
+    is_placed = directory is None or path.parent.parent == directory
+    if not (is_placed and _NAME.fullmatch(path.stem) and _NAME.fullmatch(path.parent.name)):
         raise RuleError(str(path), 1, "expected <product>/<rule>.sql, each of a-z, 0-9, `_` and `-`")
-    text = path.read_text(encoding="utf-8")
+    text = _text(path)
     header = _HEADER.match(text)
     if header is None:
         raise RuleError(str(path), 1, "expected a header `/* title: ... severity: ... */` before the SELECT")
@@ -173,6 +186,17 @@ def read_rule(path: Path) -> Rule:
     return Rule(
         f"{product}/{path.stem}", product, str(path), _header(path, text, header.span(1)), text.rstrip().rstrip(";")
     )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise RuleError(str(path), line, "this is no UTF-8: save the file as UTF-8", column) from error
+    except OSError as error:
+        raise RuleError(str(path), 1, f"the file cannot be read: {error.strerror}") from error
 
 
 def _check_header(rule: Rule, names: Sequence[str]) -> None:

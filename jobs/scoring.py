@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pandas
-from pyflink.common import Row
+from pyflink.common import Row, Time
 from pyflink.common.typeinfo import TypeInformation, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
-from pyflink.datastream.state import ValueStateDescriptor
+from pyflink.datastream.state import StateTtlConfig, ValueStateDescriptor
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment
 from pyflink.table.types import (
     ArrayType,
@@ -29,7 +29,9 @@ from jobs.model_calls import ModelCall
 from jobs.remote_models import CircuitBreaker, Reading, remote_model
 from udfs.detectors.assessment import Assessment, Detector, Forecast
 
-MODEL: Final = ValueStateDescriptor("model", Types.PICKLED_BYTE_ARRAY())
+_FORGOTTEN_AFTER: Final = Time.days(90)
+"""A device that sent nothing for so long, by the clock, begins with a new model."""
+
 _IN_ORDER: Final = (
     "SELECT {columns}, `{column}` AS reading_, {limit} AS limit_, COUNT(*) OVER ("
     "PARTITION BY device_id ORDER BY event_time ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS nth_ "
@@ -45,6 +47,12 @@ _SAID: Final[Mapping[str, DataType]] = {
 }
 
 
+def _model_state() -> ValueStateDescriptor:
+    state = ValueStateDescriptor("model", Types.PICKLED_BYTE_ARRAY())
+    state.enable_time_to_live(StateTtlConfig.new_builder(_FORGOTTEN_AFTER).build())
+    return state
+
+
 class Score(KeyedProcessFunction):  # type: ignore[misc]
     """Keyed by device; in: the view's columns and the reading, in order of time; out: the columns and what was said."""
 
@@ -52,7 +60,7 @@ class Score(KeyedProcessFunction):  # type: ignore[misc]
         self._call, self._event_time = call, event_time
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        self._state = runtime_context.get_state(MODEL)
+        self._state = runtime_context.get_state(_model_state())
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         columns = [*value]

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,9 @@ SELECT device_id, event_time, customer_id, site_id, temperature AS `value`,
 FROM frost_guard_telemetry
 WHERE temperature < limits['temperature_min']
 """
+CALM = FROST.replace("clear: temperature > 10", "clear_after: 30 s")
+"""Over by time alone."""
+
 _passers = count(1)
 
 
@@ -42,7 +47,8 @@ def deployment(shared_stack: Stack, folder: Path) -> Deployment:
     rules = deployment.project / "sql" / "rules"
     for path in rules.glob("*/*"):
         path.unlink()
-    write_rule(deployment, "frost", FROST)
+    for name in ("frost", "short_lived", "broken_later"):
+        write_rule(deployment, name, FROST if name == "frost" else CALM.replace("Frost", name))
     return deployment
 
 
@@ -65,9 +71,13 @@ class Alarms:
         aurora = deployment.config.aurora
         self._connection = psycopg.connect(aurora.conninfo(aurora.read_host), row_factory=dict_row, autocommit=True)
 
-    def of(self, device: str) -> dict[str, Any]:
-        found = self._connection.execute("SELECT * FROM alarm WHERE device_id = %s", [device]).fetchall()
+    def of(self, device: str, rule: str = "frost") -> dict[str, Any]:
+        asked = [device, f"frost-guard/{rule}"]
+        found = self._connection.execute("SELECT * FROM alarm WHERE device_id = %s AND rule = %s", asked).fetchall()
         return dict(found[0]) if found else {}
+
+    def rows(self, sql: str, *asked: str) -> list[dict[str, Any]]:
+        return list(self._connection.execute(sql, asked).fetchall())
 
     def states(self, device: str) -> list[str]:
         rows = self._connection.execute("SELECT state FROM notification WHERE alarm_ids LIKE %s", [self._id(device)])
@@ -133,17 +143,29 @@ def test_alarms_and_what_operators_say(deployment: Deployment, stores: Stores, f
         checkpoint = later_checkpoint(first, job)
     write_rule(deployment, "battery_low", FROST.replace("Frost", "Battery low").replace("temperature <", "battery <"))
     write_rule(deployment, "frost", FROST.replace("severity: minor", "severity: major"))
+    write_rule(deployment, "broken_later", "SELECT 1")
+    (deployment.project / "sql" / "rules" / "frost-guard" / "short_lived.sql").unlink()
     with start(deployment, second, checkpoint) as job:
         job.wait_until_running()
         log = job.log.read_text()
         assert "rule frost-guard/battery_low is new" in log
+        assert "rule frost-guard/short_lived is gone: its open alarms are over when time" in log
+        assert "rule frost-guard/broken_later" not in log
+        assert "broken_later.sql:1:1: expected a header" in log
         assert "rule frost-guard/frost changed: its open alarms go on by the new header" in log
         deployment.send(envelope("survivor", WARM))
         pass_time(deployment, lambda: alarms.of("survivor")["state"] == "cleared", job, "the open alarm to be cleared")
         assert alarms.of("survivor")["alarm_id"] == survivor
         assert alarms.of("survivor")["reason"] == "clear condition"
+        pass_time(deployment, partial(is_over, alarms, "short_lived"), job, "the alarm of a rule that is gone")
+        assert alarms.of("survivor", "short_lived")["reason"] == "its rule is gone"
+        assert alarms.of("survivor", "broken_later")["state"] == "raised"
     assert survivor in sluice(deployment, "alarm", "list", "--state", "all")
     assert survivor not in sluice(deployment, "alarm", "list")
+
+
+def is_over(alarms: Alarms, rule: str) -> bool:
+    return bool(alarms.of("survivor", rule)["state"] == "cleared")
 
 
 def acknowledged_by_an_operator(deployment: Deployment, alarms: Alarms, job: Job) -> None:
@@ -178,8 +200,13 @@ def a_false_alarm_is_learnt_and_counts_for_tuning(deployment: Deployment, alarms
     sluice(deployment, "alarm", "mark", alarm_id, "false_alarm", "--by", "Ana")
     pass_time(deployment, lambda: alarms.of("fooled")["state"] == "cleared", job, "the false alarm to be over")
     assert alarms.of("fooled")["reason"] == "false alarm, says Ana"
-    told = "4 alarms in 90 days, 1 marked as false"
-    wait_until(lambda: sluice(deployment, "rule", "tune", "frost-guard/frost").startswith(told), told, job.check)
+    marked = "SELECT mark FROM alarm_mark WHERE alarm_id = %s"
+    wait_until(lambda: alarms.rows(marked, alarm_id) == [{"mark": "false_alarm"}], "the mark in Aurora", job.check)
+    missed = f"passer={datetime.now(UTC).isoformat()}"
+    told = sluice(deployment, "rule", "tune", "frost-guard/frost", "--missed", missed)
+    assert told.startswith("4 alarms, 1 marked as false, 1 missed\n")
+    assert "messages replayed, in which 4 of the alarms come again" in told
+    assert "3 (now)" in told
 
 
 def later_checkpoint(run_dir: Path, job: Job) -> Path:

@@ -65,5 +65,12 @@ def test_another_text_of_a_rule_moves_its_own_ids_only(catalog: Catalog, rules: 
     assert any("Match" in name for name in before - after)
 
 
+def test_a_pattern_of_which_only_within_changed_goes_on(catalog: Catalog, rules: dict[str, Rule]) -> None:
+    rule = rules["meitrack-aaa/power_cut_then_moving"]
+    longer = replace(rule, select=rule.select.replace("WITHIN INTERVAL '5'", "WITHIN INTERVAL '9'"))
+    assert longer != rule
+    assert operator_ids([longer], catalog) == operator_ids([rule], catalog)
+
+
 def test_the_same_project_has_the_same_ids(catalog: Catalog, rules: dict[str, Rule]) -> None:
     assert operator_ids([*rules.values()], catalog) == operator_ids([*rules.values()], catalog)

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.episodes import EpisodeState, EpisodeTracker, Observation, Policy, Transition
@@ -79,7 +79,7 @@ def test_it_clears_when_event_time_has_passed_without_a_detection() -> None:
     assert open_tracker.next_time() == 30_000
     assert run(open_tracker, 29.999) == []
     assert run(open_tracker, 30) == [("cleared", 10, 10, 1)]
-    assert (open_tracker.next_time(), open_tracker.state.episode, open_tracker.state.pending) == (None, None, [])
+    assert (open_tracker.state.episode, open_tracker.state.pending) == (None, [])
 
 
 def test_next_time_is_the_first_of_what_waits() -> None:
@@ -114,6 +114,7 @@ DETECTIONS = st.lists(st.tuples(st.integers(0, 120), st.sampled_from([41.0, 42.0
 )
 
 
+@settings(deadline=None)
 @given(DETECTIONS)
 def test_any_order_of_arrival_gives_the_same_transitions(case) -> None:
     """The watermark advances in steps; each detection comes at any moment before the watermark passes it."""
@@ -286,6 +287,16 @@ class TestMarks:
         day = 86_400
         steps = detection(10), 11, mark(15, "false_alarm"), detection(89 * day), 89 * day, detection(91 * day), 91 * day
         assert changes(tracker(), *steps)[2:] == [("raised", 91 * day)]
+
+
+def test_nothing_is_kept_of_a_device_that_was_calm_for_ninety_days() -> None:
+    day = 86_400
+    calm = tracker()
+    assert changes(calm, detection(10), mark(12, "false_alarm"), 80 * day)[-1] == ("cleared", 12)
+    assert calm.state.raised
+    assert changes(calm, 91 * day) == []
+    assert calm.state.is_empty
+    assert calm.next_time() is None
 
 
 def test_what_is_not_in_force_is_not_detected() -> None:

@@ -52,6 +52,33 @@ def test_a_rule_without_header_is_refused(tmp_path) -> None:
     assert refusal(path).message == "expected a header `/* title: ... severity: ... */` before the SELECT"
 
 
+def test_a_file_of_another_encoding_leaves_the_others_alone(tmp_path) -> None:
+    write(tmp_path)
+    (tmp_path / "am319/latin.sql").write_bytes(b"/*\ntitle: Zu hei\xdf\n*/")
+    (tmp_path / "am319/folder.sql").mkdir()
+    rules, refused = readable_rules(tmp_path)
+    assert [rule.name for rule in rules] == ["am319/too_hot"]
+    assert [(error.rule, error.line, error.column, error.message[:16]) for error in refused] == [
+        ("am319/folder", 1, 1, "the file cannot "),
+        ("am319/latin", 2, 14, "this is no UTF-8"),
+    ]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path) -> None:
+    path = write(tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_rule(path).header.title == "Too hot"
+
+
+@pytest.mark.parametrize("name", ["rule.sql", "am319/hot/rule.sql"])
+def test_a_file_elsewhere_is_refused(tmp_path, name) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(f"/*\n{HEADER}*/\n{SELECT}")
+    rules, refused = readable_rules(tmp_path)
+    assert rules == []
+    assert refused[0].message.startswith("expected <product>/<rule>.sql")
+
+
 @pytest.mark.parametrize("name", ["am319/Too_Hot.sql", "am319/too hot.sql", "AM319/too_hot.sql", "am319/-.sql"])
 def test_a_name_that_sql_would_need_to_quote_is_refused(tmp_path, name) -> None:
     assert refusal(write(tmp_path, name=name)).message.startswith("expected <product>/<rule>.sql")
