@@ -16,7 +16,7 @@ from cli.rule_report import render_difference, result_table
 from cli.specs_folder import load_catalog
 from jobs.rule_case_files import cases_file, read_all_cases
 from jobs.rule_cases import PlannedCase, plan_cases
-from jobs.rules import Rule, read_rules, readable_rules
+from jobs.rules import Rule, RuleError, RuleErrors, read_rules, readable_rules
 from udfs.catalog import Catalog
 from udfs.document import suggest
 from udfs.errors import SluiceError, SpecErrors
@@ -51,7 +51,7 @@ def lint(
     try:
         rules, refused = readable_rules(find_rules_folder(folder))
         if rule is not None:
-            rules, refused = [find_rule(rules, rule)], []
+            rules, refused = _only(rule, rules, refused)
     except SluiceError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
@@ -77,11 +77,13 @@ def explain(
     """Print Flink's plan of a rule, from the messages to its rows; exits 1 where the rule has a fault."""
     catalog = load_catalog(context)
     try:
-        found = find_rule(readable_rules(find_rules_folder(folder))[0], rule)
+        found, unreadable = _only(rule, *readable_rules(find_rules_folder(folder)))
+        if unreadable:
+            raise RuleErrors(unreadable)
         with _out.status("planning, about 10 s"), quiet_flink():
             from jobs.rule_lint import explain_rule  # imports PyFlink, a second that other commands need not spend
 
-            plan = explain_rule(found, catalog)
+            plan = explain_rule(found[0], catalog)
     except SluiceError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
@@ -155,6 +157,12 @@ def find_rules_folder(given: Path | None) -> Path:
         if folder.is_dir():
             return folder
     raise SluiceError(f"no rules: there is no folder {folders[0]} (give another folder by --rules)")
+
+
+def _only(name: str, rules: Sequence[Rule], refused: Sequence[RuleError]) -> tuple[list[Rule], list[RuleError]]:
+    """The rule of this name, or the faults for which it cannot be read."""
+    faults = [error for error in refused if name in (error.rule, error.rule.partition("/")[2])]
+    return ([], faults) if faults else ([find_rule(rules, name)], [])
 
 
 def find_rule(rules: Sequence[Rule], name: str) -> Rule:

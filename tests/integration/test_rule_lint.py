@@ -245,6 +245,16 @@ def test_nothing_else_is_refused(linted: subprocess.CompletedProcess[str]) -> No
     assert linted.stdout.splitlines()[-1] == f"{readable} rules, {num_faults} faults"
 
 
+@pytest.mark.parametrize("command", ["lint", "explain"])
+def test_a_rule_that_cannot_be_read_is_known_by_its_name(tmp_path: Path, command: str) -> None:
+    (tmp_path / "rules/dsmr-p1").mkdir(parents=True)
+    (tmp_path / "rules/dsmr-p1/unread.sql").write_text("SELECT 1")
+    asked = [str(SLUICE), "rule", command, "unread", "--rules", "rules"]
+    told = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False)
+    assert told.returncode == 1
+    assert told.stderr.startswith("rules/dsmr-p1/unread.sql:1:1: expected a header")
+
+
 def test_a_rule_is_explained_by_flinks_plan() -> None:
     command = [str(SLUICE), "rule", "explain", "power_cut_then_moving"]
     explained = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)

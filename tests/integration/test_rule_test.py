@@ -1,5 +1,6 @@
 """`sluice rule test` as a rule engineer uses it: a copy of the project's rules, run through Flink."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,19 @@ def test_every_case_passes_but_one_that_expects_something_else(tmp_path: Path) -
     assert any(line.endswith(" 1 failed in " + line.rpartition(" in ")[2]) for line in lines)
     assert result.stdout.count("FAILED") == 1
     assert result.stderr == ""
+
+
+def test_a_thousand_devices_of_a_site_are_one_notification(tmp_path: Path) -> None:
+    cases = copy_rules(tmp_path) / "coldroom-logger" / "too_warm.test.yaml"
+    devices = [f"room-{number}" for number in range(1000)]
+    series = [{"device": device, "site": "S1", "measurements": {"temperature": [9, 9, 9, 9, 4]}} for device in devices]
+    raised = [{"at": "0 s", "device": device, "state": "raised"} for device in devices]
+    cleared = [{"at": "50 s", "device": device, "state": "cleared"} for device in devices]
+    told = [{"at": at, "state": state, "alarms": 1000} for at, state in (("30 s", "sent"), ("50 s", "resolved"))]
+    case = {"name": "all at once", "series": series, "alarms": [*raised, *cleared], "notifications": told}
+    cases.write_text(json.dumps({"cases": [case]}))
+    result = rule_test(tmp_path, "too_warm")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
 
 
 def test_a_rule_that_flink_refuses_is_named_with_the_cause(tmp_path: Path) -> None:
