@@ -102,13 +102,13 @@ class RuleCompiler:
 
     def compile(self, rule: Rule) -> CompiledRule:
         """Raises RuleErrors."""
-        rule, tree = self._with_models(rule)
+        rule, tree, read = self._with_models(rule)
         rows, plan = self._rows(rule, tree)
-        clears = self._clears(rule, tree) if rule.header.clear else None
+        clears = self._clears(rule, read) if rule.header.clear else None
         return CompiledRule(rule, rows, clears, is_delayed="IntervalJoin(" in plan)
 
-    def _with_models(self, rule: Rule) -> tuple[Rule, Any]:
-        """The rule with a view in the place of each call of a model function, and its checked tree."""
+    def _with_models(self, rule: Rule) -> tuple[Rule, Any, list[str]]:
+        """The rule with a view in the place of each call of a model function, its checked tree, and what it reads."""
         tree = self._parsed(rule)
         calls, faults = _model_calls(rule, tree)
         faults += self._misplaced(rule, calls)
@@ -119,10 +119,10 @@ class RuleCompiler:
                 self._create_scored_view(call)
             rule = replace(rule, select=in_place_of(rule.select, {at: call.name for at, call in calls.items()}))
         tree = self._parse(rule)
-        read = {str(table) for table in tables(tree)} | {call.view for call in calls.values()}
+        read = [*(str(table) for table in tables(tree)), *(call.view for call in calls.values())]
         if fault := own_product_fault(rule, read, self._views):
             raise RuleErrors([_fault(rule, tree, fault)])
-        return rule, tree
+        return rule, tree, read
 
     def _misplaced(self, rule: Rule, calls: Mapping[Place, ModelCall]) -> list[RuleError]:
         """Calls over views and columns that there are not, or limits that the header does not state."""
@@ -175,10 +175,10 @@ class RuleCompiler:
             raise RuleErrors([_told(rule, error, _place_of_pattern(tree), self._columns(tree))]) from error
         return selected, plan
 
-    def _clears(self, rule: Rule, tree: Any) -> Table:
+    def _clears(self, rule: Rule, read: Sequence[str]) -> Table:
         """The messages of the rule's own product that meet its clear condition, by the first of its views."""
         prefix = view_name(rule.product, "")
-        view = next((str(table) for table in tables(tree) if str(table).startswith(prefix)), None)
+        view = next((name for name in read if name.startswith(prefix)), None)
         line = header_line(rule, "clear")
         if view is None:
             message = f"`clear` is a condition over a view of {rule.product}, and the SELECT reads none"

@@ -22,6 +22,7 @@ from udfs.typed_document import read_typed
 from udfs.units import unit_fault
 
 _HEADER: Final = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
+_LIMIT_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_\-]*")
 
 DAYS: Final = r"^(mon|tue|wed|thu|fri|sat|sun)([,-](mon|tue|wed|thu|fri|sat|sun))*$"
@@ -213,6 +214,8 @@ def _header_faults(rule: Rule, names: Sequence[str]) -> Iterator[tuple[str, str]
             if said:
                 yield key, f"`{key}` says nothing with `absent_after`: the alarm is over with the next sign of life"
     for name, limit in header.limits.items():
+        if not _LIMIT_NAME.fullmatch(name):
+            yield "limits", f"limit `{name}`: a name is of a-z, 0-9 and `_`"
         if fault := unit_fault(limit.unit):
             yield "limits", f"limit `{name}`: {fault}"
     steps = [(0, header.severity), *policy.escalation]

@@ -211,6 +211,10 @@ def linted(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProc
     shutil.copytree(ROOT / "sql/rules", folder / "rules")
     for name, select in {**{name: select for name, (select, _) in BAD.items()}, **GOOD}.items():
         (folder / "rules/milesight-am319" / f"{name}.sql").write_text(HEADER + select)
+    cleared = HEADER.replace("*/", "clear: co2 < 500\n*/")
+    (folder / "rules/milesight-am319/model_with_clear.sql").write_text(
+        cleared + MODEL.format("drift", AM319, "co2", "")
+    )
     (folder / "rules/no-product").mkdir()
     (folder / "rules/no-product/rule.sql").write_text(HEADER + GOOD["window"])
     (folder / "rules/milesight-am319/header.sql").write_text(HEADER.replace("severity", "sevrity") + "SELECT 1")
@@ -240,7 +244,7 @@ def test_a_pattern_without_end_is_refused(linted: subprocess.CompletedProcess[st
 def test_nothing_else_is_refused(linted: subprocess.CompletedProcess[str]) -> None:
     refused = {line.split(".sql:")[0].rpartition("/")[2] for line in linted.stderr.splitlines()}
     assert refused == {*BAD, "header", "rule"}
-    readable = len(list(ROOT.glob("sql/rules/*/*.sql"))) + len(BAD) + len(GOOD) + 1
+    readable = len(list(ROOT.glob("sql/rules/*/*.sql"))) + len(BAD) + len(GOOD) + 2
     num_faults = len(linted.stderr.splitlines())
     assert linted.stdout.splitlines()[-1] == f"{readable} rules, {num_faults} faults"
 

@@ -138,6 +138,7 @@ def test_a_clear_condition_leaves_an_alarm_open_for_a_day_without_readings(tmp_p
             "each step comes later and is graver",
         ),
         ("inhibited_by: [am319/too_hott]\n", 5, "no other rule `am319/too_hott`"),
+        ('limits: {"a\'b": {default: 1, unit: Cel}}\n', 5, "limit `a'b`: a name is of a-z, 0-9 and `_`"),
         ("limits: {t: {default: 1, unit: Celsius}}\n", 5, "limit `t`: unknown unit `Celsius`, did you mean `Cel`?"),
         ("inhibited_by: [am319/too_hot]\n", 5, "no other rule `am319/too_hot`"),
     ],
