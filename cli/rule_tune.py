@@ -27,6 +27,9 @@ SELECT alarm.device_id, extract(epoch FROM first_event_time) * 1000 AS start,
 FROM alarm LEFT JOIN alarm_mark ON alarm_mark.alarm_id = alarm.alarm_id AND NOT alarm_mark.deleted
 WHERE alarm.rule = %s AND alarm.first_event_time > %s
 """
+_OVERRIDE: Final = (
+    "SELECT value FROM limit_override WHERE scope = 'product' AND scope_id = %s AND limit_name = %s AND NOT deleted"
+)
 
 
 def tune(
@@ -58,7 +61,7 @@ def tune(
 
             products = {found.product, *views_of(found, catalog).values()}
             messages = past_messages(Lake(config), products, since, readings)
-            now = found.header.limits[name].default
+            now = product_limit(config, found, name)
             tried = limits_to_try(now, past)
             replayed = backtest(found, name, tried, messages, catalog) if messages else {each: [] for each in tried}
     except SluiceError as error:
@@ -75,6 +78,14 @@ def past_alarms(config: Config, rule: str, since: datetime) -> list[PastAlarm]:
             PastAlarm(Span(device_id, int(start), int(over)), is_false, excess=excess)
             for device_id, start, over, is_false, excess in connection.execute(_PAST, asked)
         ]
+
+
+def product_limit(config: Config, rule: Rule, limit_name: str) -> float:
+    """The limit that holds for the product: its override, else the header's default."""
+    asked = [rule.product, limit_name]
+    with psycopg.connect(config.aurora.conninfo(config.aurora.read_host)) as connection:
+        override = connection.execute(_OVERRIDE, asked).fetchone()
+    return rule.header.limits[limit_name].default if override is None else float(override[0])
 
 
 def approval(product: str, limit_name: str, proposal: Proposal) -> str:
