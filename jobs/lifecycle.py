@@ -62,7 +62,7 @@ class Lifecycle(KeyedBroadcastProcessFunction):  # type: ignore[misc]
         self._restore(ctx)
         rule = self._rules.get(observation.rule)
         if rule is None:
-            yield from self._without_rule(observation.rule, observation.event_time)
+            yield from self._without_rule(observation)
             return
         tracker = self._tracker(rule)
         watermark = ctx.timer_service().current_watermark()
@@ -81,7 +81,8 @@ class Lifecycle(KeyedBroadcastProcessFunction):  # type: ignore[misc]
         if rule is None:
             if name in self._refused:
                 ctx.timer_service().register_event_time_timer(timestamp + _REFUSED_FOR)
-            yield from self._without_rule(name, timestamp)
+            else:
+                yield from self._gone(name, timestamp)
             return
         tracker = self._tracker(rule)
         if ctx.time_domain() == TimeDomain.EVENT_TIME:
@@ -91,14 +92,21 @@ class Lifecycle(KeyedBroadcastProcessFunction):  # type: ignore[misc]
             missed = tracker.next_time()
             yield from self._advance(tracker, rule, missed or 0, ctx)
 
-    def _without_rule(self, name: str, at: int) -> Iterator[Row]:
-        """Nobody judges the device by this rule any more; a refused one may be mended."""
+    def _without_rule(self, observation: Observation) -> Iterator[Row]:
+        """A mark, or what was under way when the job stopped: it waits for a refused rule to be mended."""
         state = self._state.value()
-        if state is None or name in self._refused:
-            return
+        if state is not None and observation.rule in self._refused:
+            state.pending.append(observation)
+            self._state.update(state)
+        elif state is not None:
+            yield from self._gone(observation.rule, observation.event_time)
+
+    def _gone(self, name: str, at: int) -> Iterator[Row]:
+        """Nobody judges the device by this rule any more."""
+        episode = self._state.value().episode
         self._state.clear()
-        if state.episode is not None and state.episode.raised_at is not None:
-            over = Transition("cleared", max(at, state.episode.first.event_time), "its rule is gone", state.episode)
+        if episode is not None and episode.raised_at is not None:
+            over = Transition("cleared", max(at, episode.first.event_time), "its rule is gone", episode)
             yield self._alarm(gone_rule(name), over)
 
     def _tracker(self, rule: Rule) -> EpisodeTracker:
