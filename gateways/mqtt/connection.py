@@ -93,15 +93,13 @@ class Connection:
 
     def pause(self) -> None:
         """Reads no more, so the broker has to wait."""
-        sock = self._client.socket()
-        if self._is_reading and sock is not None:
-            self._loop.remove_reader(sock.fileno())
+        if self._is_reading:
+            self._loop.remove_reader(self._socket_number)
             self._is_reading = False
 
     def resume(self) -> None:
-        sock = self._client.socket()
-        if not self._is_reading and sock is not None:
-            self._loop.add_reader(sock.fileno(), self._read)
+        if not self._is_reading and self._socket_number >= 0:
+            self._loop.add_reader(self._socket_number, self._read)
             self._is_reading = True
 
     async def close(self) -> None:
@@ -177,8 +175,15 @@ class Connection:
 
     def _forget(self, _client: Client, _userdata: Any, sock: Any) -> None:
         self._is_reading = False
-        self._loop.remove_reader(sock.fileno())
-        self._loop.remove_writer(sock.fileno())
+        if sock.fileno() >= 0:  # paho tells of the same end again
+            self._loop.remove_reader(sock.fileno())
+            self._loop.remove_writer(sock.fileno())
+
+    @property
+    def _socket_number(self) -> int:
+        """The socket's file descriptor, -1 when it is closed."""
+        sock = self._client.socket()
+        return -1 if sock is None else int(sock.fileno())
 
     def _on_connect(self, _client: Client, _userdata: Any, flags: Any, code: ReasonCode, _properties: Any) -> None:
         self._answered("CONNACK", flags.session_present, code)
