@@ -18,10 +18,11 @@ from gateways.tcp.session import PROTOCOL, Delivery, Greeting, Session, Step, St
 MAX_IN_FLIGHT: Final = 1000
 """Payloads of one connection that are on their way; no byte more is read then."""
 
-READ_AHEAD: Final = 256 << 10
+READ_AHEAD: Final = 64 << 10
 """Bytes that wait for their step; no byte more is read then."""
 
 _EXCERPT_BYTES: Final = 32
+_STEPS_A_TURN: Final = 64
 _log = structlog.get_logger(__name__)
 
 
@@ -52,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._begun: float | None = None
         """Since when a frame is not complete."""
         self._is_paused = self._is_blocked = self._is_draining = False
+        self._has_told = False
         self._is_ended = False
         """No more bytes will come."""
         self._is_deaf = False
@@ -99,7 +101,7 @@ class Connection(asyncio.Protocol):
             return None
         if now - self._heard > self._config.idle_s:
             return "idle"
-        if self._session.device is None and now - self._opened > self._config.login_s:
+        if not self._session.is_known and now - self._opened > self._config.login_s:
             return "no_login"
         if self._begun is not None and now - self._begun > self._config.frame_s:
             return "frame_not_ended"
@@ -141,10 +143,13 @@ class Connection(asyncio.Protocol):
             self._regulate()
 
     async def _take_steps(self) -> None:
-        waited = self._session.waiting
+        waited, steps = self._session.waiting, 0
         try:
             while not self._is_deaf and (step := self._session.step(self._received_at)) is not None:
                 await self._take(step)
+                steps += 1
+                if steps % _STEPS_A_TURN == 0:
+                    await asyncio.sleep(0)  # the other connections have their turn
         except Refused as error:
             self._give_up(error.reason, message=error.message)
         except Unavailable as error:
@@ -168,8 +173,9 @@ class Connection(asyncio.Protocol):
                 await self._rates.wait(self.address)
                 await self._room_in_flight()
                 durable = await self._intake.accept(envelope)
-                if fault:
-                    self._tell("a header was not read, there is no reply", fault=fault)
+                if fault and not self._has_told:
+                    self._has_told = True  # the first of a connection; the job tells all of them
+                    self._tell("a frame without a reply", fault=fault)
                 self._pending.append((durable, reply))
                 durable.add_done_callback(self._acknowledge)
             case Greeting(device, accept, refuse):

@@ -95,13 +95,14 @@ class Framer:
 
     def _nearest(self) -> tuple[int | None, int]:
         """The form whose start stands nearest, of several there the longest; else as far as none can begin any more."""
-        number, nearest = None, len(self._data)
+        # Not further than noise is let grow: whatever the bytes, a step looks at a few KiB.
+        number, nearest = None, min(len(self._data), self._begin + MAX_NOISE)
         for index, form in enumerate(self._forms):
             found = self._data.find(form.start, self._at, nearest + len(form.start))
             if found >= 0 and (found < nearest or number is None or self._is_longer(form, number)):
                 number, nearest = index, found
         undecided = max(self._at, len(self._data) - self._longest + 1)
-        return (number, nearest) if nearest < undecided or self._is_over else (None, undecided)
+        return (number, nearest) if nearest < undecided or self._is_over else (None, min(nearest, undecided))
 
     def _is_longer(self, form: FrameCutter, number: int) -> bool:
         return len(form.start) > len(self._forms[number].start)

@@ -24,7 +24,10 @@ from udfs.stream import StreamSpec
 WATCH_SECONDS: Final = 1.0
 DRAIN_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 0.02
+_ACCEPT_PAUSE_SECONDS: Final = 0.2
 _BACKLOG: Final = 1024
+_RECEIVE_BYTES: Final = 64 << 10
+"""What the system may hold of a sender that the gateway lets wait, and so the most that comes at once."""
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """A peer that is gone without a word is found out two minutes later."""
 
@@ -73,7 +76,7 @@ class Listener:
                 connected, (address, *_) = await loop.sock_accept(server)
             except OSError as error:
                 _log.error("no connection can be taken just now", path=self._path, error=os.strerror(error.errno or 0))
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_ACCEPT_PAUSE_SECONDS)
                 continue
             refused = self._refusal(address)
             if refused is not None:
@@ -95,6 +98,7 @@ class Listener:
     async def _open(self, connected: socket.socket, connection: Connection) -> None:
         """Gives the socket to the connection, which under TLS takes a handshake."""
         try:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for option, value in _KEEPALIVE.items():
                 connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -65,6 +65,11 @@ class Session:
             self._choose(streams[0])
 
     @property
+    def is_known(self) -> bool:
+        """Whether it is known whose connection it is."""
+        return (self.device or self._fixed_device) is not None
+
+    @property
     def waiting(self) -> int:
         """Bytes that no step has come of yet."""
         return self._framer.waiting
