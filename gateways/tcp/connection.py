@@ -22,7 +22,7 @@ READ_AHEAD: Final = 64 << 10
 """Bytes that wait for their step; no byte more is read then."""
 
 _EXCERPT_BYTES: Final = 32
-_STEPS_A_TURN: Final = 64
+_STEPS_A_TURN: Final = 16
 _log = structlog.get_logger(__name__)
 
 
@@ -99,13 +99,11 @@ class Connection(asyncio.Protocol):
         """Why the connection is to be closed, None where it is not. Whom the gateway keeps waiting is not late."""
         if self._work is not None or self._pending:
             return None
-        if now - self._heard > self._config.idle_s:
-            return "idle"
         if not self._session.is_known and now - self._opened > self._config.login_s:
             return "no_login"
         if self._begun is not None and now - self._begun > self._config.frame_s:
             return "frame_not_ended"
-        return None
+        return "idle" if now - self._heard > self._config.idle_s else None
 
     def drain(self) -> None:
         """No further byte is read; what is under way goes on."""

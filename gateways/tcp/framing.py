@@ -87,10 +87,10 @@ class Framer:
         return None
 
     def _skip_filler(self) -> int:
-        if self._at == self._begin and self._filler:
-            while self._begin < len(self._data) and self._data[self._begin] in self._filler:
-                self._begin += 1
-            self._at = self._begin
+        is_filler = self._at == self._begin < len(self._data) and self._data[self._begin] in self._filler
+        if is_filler:
+            rest = self._data[self._begin :].lstrip(self._filler)
+            self._begin = self._at = len(self._data) - len(rest)
         return self._begin
 
     def _nearest(self) -> tuple[int | None, int]:

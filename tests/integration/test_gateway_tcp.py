@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from deployment import ROOT, Deployment, deploy, wait_until
+from deployment import ROOT, WAIT_SECONDS, Deployment, deploy, wait_until
 
 from jobs.store import migrate_aurora
 from local.ministack import kinesis_client
@@ -75,14 +75,14 @@ class Gateway:
         name = f"tcp[{listener}]"
         wait_until(lambda: any(line["listener"] == name for line in self.told("listening")), f"{name}", self.check)
         (port,) = (line["port"] for line in self.told("listening") if line["listener"] == name)
-        return socket.create_connection(("127.0.0.1", port), timeout=20)
+        return socket.create_connection(("127.0.0.1", port), timeout=WAIT_SECONDS)
 
     def check(self) -> None:
         assert self.process.poll() is None, self.log.read_text()
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=WAIT_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -306,7 +306,7 @@ def test_what_was_in_flight_at_sigterm_is_acknowledged_and_on_the_stream(
         gateway.process.terminate()
         replies = first + receive(device, 10 * 5000)
         assert is_closed(device)
-    assert gateway.process.wait(timeout=30) == 0, gateway.log.read_text()
+    assert gateway.process.wait(timeout=WAIT_SECONDS) == 0, gateway.log.read_text()
     acknowledged = len(replies) // 10
     assert replies == b"".join(heartbeat_reply(serial) for serial in range(acknowledged))
     found = [wire(envelope, catalog) for envelope in envelopes(deployment) if envelope.device == "25"]
@@ -316,7 +316,7 @@ def test_what_was_in_flight_at_sigterm_is_acknowledged_and_on_the_stream(
 
 def test_a_listener_that_cannot_be_is_refused_at_the_start(deployment: Deployment, folder: Path) -> None:
     gateway = Gateway(deployment, folder / "bad", "tcp: [{port: 0, products: [concox-gt60]}]\n")
-    assert gateway.process.wait(timeout=30) == 1
+    assert gateway.process.wait(timeout=WAIT_SECONDS) == 1
     assert "tcp[0].products: no product `concox-gt60` in the specs, did you mean" in gateway.log.read_text()
 
 
