@@ -81,6 +81,7 @@ class RowsLoader:
 
     async def _send(self, load: FileLoad, path: Path, found: Found, stop: asyncio.Event, advanced: Advanced) -> None:
         sending = _Sending(load, self._progress, self._metrics)
+        await sending.store()
         try:
             async with aclosing(self._blocks(load, path, found)) as blocks:
                 async for block in blocks:

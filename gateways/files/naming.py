@@ -23,9 +23,14 @@ class NameTemplate:
         ]
         self._pattern = re.compile("(?:.*/)?" + "".join(words))
 
-    def device(self, path: str) -> str:
-        """The device of the file; raises BadFile."""
-        match = self._pattern.fullmatch(path)
-        if match is None:
-            raise BadFile("name", f"the name `{path}` does not fit `{self._template}`: rename it, or mend the template")
-        return match["device"]
+    def device(self, *paths: str) -> str:
+        """The device that the paths of a file tell, as an archive's member has two; raises BadFile."""
+        matches = [match for path in paths if (match := self._pattern.fullmatch(path)) is not None]
+        devices = sorted({match["device"] for match in matches})
+        if not devices:
+            message = f"the name `{paths[-1]}` does not fit `{self._template}`: rename it, or mend the template"
+            raise BadFile("name", message)
+        if len(devices) > 1:
+            message = f"`{paths[-1]}` is of {' or '.join(devices)} by `{self._template}`: end it in .zip, or in .csv"
+            raise BadFile("name", message)
+        return devices[0]

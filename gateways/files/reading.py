@@ -72,7 +72,9 @@ def read_rows(file: IO[bytes], reading: Reading, spec: ProductSpec) -> Iterator[
     size = file.seek(0, 2)
     file.seek(0)
     for part in parts(file, reading.name, size):
-        device = template.device(part.name) if template is not None else reading.device or ""
+        # An archive may be of one device, or its members tell theirs.
+        paths = (reading.name, part.name) if reading.name.endswith(".zip") else (part.name,)
+        device = template.device(*paths) if template is not None else reading.device or ""
         yield from rows(lines(part), part, device)
 
 

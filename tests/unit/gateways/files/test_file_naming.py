@@ -26,7 +26,16 @@ def test_another_name_is_a_bad_file(path: str) -> None:
     assert caught.value.reason == "name"
 
 
+def test_an_archive_or_its_members_tell_the_device() -> None:
+    assert NameTemplate("{device}.zip").device("in/logger-7.zip", "in/logger-7/2026.csv") == "logger-7"
+    assert NameTemplate("{device}/{date}.csv").device("in/all.zip", "in/all/logger-7/2026.csv") == "logger-7"
+    with pytest.raises(
+        BadFile, match=r"`in/all/x.csv` is of all or in by `\{device\}/\{file\}`: end it in .zip, or in .csv"
+    ):
+        NameTemplate("{device}/{file}").device("in/all.zip", "in/all/x.csv")
+
+
 @pytest.mark.parametrize("template", ["{date}.csv", "{device}/{device}.csv", "device.csv"])
 def test_a_template_names_the_device_once(template: str) -> None:
-    with pytest.raises(ValueError, match="must have {device} once"):
+    with pytest.raises(ValueError, match=r"must have \{device\} once"):
         NameTemplate(template)
