@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 from gateways.files.rows import Row
 
-MAX_CHARACTERS: Final = 48 << 10
-"""Of a payload of several rows: with its envelope it fits into a record of the usual size."""
+MAX_CHARACTERS: Final = 8 << 10
+"""Of a payload of several rows: the id of each of its messages is a hash over the whole of it."""
 
 MAX_WAITING: Final = 10_000
 """Rows that wait for others of their device; then the device that has waited longest goes."""

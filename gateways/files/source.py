@@ -62,7 +62,7 @@ class FilesSource:
         self._config, self._is_again, self._reporter = config, is_again, reporter
         self._place = place_of(config, deployment.aws)
         self._progress = Progress(deployment.aurora)
-        self._readers = Readers(catalog.texts)
+        self._readers = Readers(_texts(catalog, config.product_name))
         self._loader = _loader(config, deployment, catalog, intake, metrics, self._progress, self._readers)
         self._copies: dict[tuple[str, str], FileLoad] = {}
         self._queue = None if config.notifications is None else Notifications(deployment.aws, config.notifications)
@@ -196,6 +196,15 @@ def _loader(
     if config.attachment is not None:
         return AttachmentLoader(config, deployment, intake, progress, metrics)
     return RowsLoader(config, catalog.products[config.product_name], intake, progress, readers, metrics)
+
+
+def _texts(catalog: Catalog, product: str) -> dict[str, str]:
+    """The specs that a process needs which knows one product only."""
+    return {
+        file: text
+        for file, text in catalog.texts.items()
+        if file.startswith("domains/") or file == f"products/{product}.yaml"
+    }
 
 
 def _count(files: Iterable[Found]) -> tuple[int, int]:
