@@ -23,7 +23,7 @@ from gateways.mqtt.session import Session
 from udfs.errors import SluiceError
 
 KEEPALIVE_SECONDS: Final = 60
-ANSWER_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 30.0
 MISC_SECONDS: Final = 1.0
 _UNSUPPORTED_VERSION: Final = 0x84
 _FOR_GOOD: Final = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C, 0x8F, 0x9E, 0xA1, 0xA2})

@@ -23,7 +23,8 @@ Reading = tuple[str, int]
 WARM: Final = "0367f600046864"
 IMEI: Final = "352093081452251"
 PATIENCE_SECONDS: Final = 10.0
-PAUSE_SECONDS: Final = 0.1
+PAUSE_SECONDS: Final = 0.05
+"""Between payloads: what is sent must go through the embedded stores, too."""
 
 
 class Load(ABC, threading.Thread):
@@ -40,9 +41,9 @@ class Load(ABC, threading.Thread):
         number = 0
         try:
             while not self._stopped.is_set():
-                readings = self.take_to(number)
-                self.acknowledged += readings
+                self.acknowledged += self.take_to(number)
                 number += 1
+                time.sleep(PAUSE_SECONDS)
         except Exception as error:
             self._fault = error
 
@@ -62,7 +63,7 @@ class Load(ABC, threading.Thread):
             try:
                 return self.send(number)
             except (OSError, httpx.TransportError):
-                time.sleep(PAUSE_SECONDS)  # a device that could not send waits
+                time.sleep(PAUSE_SECONDS)
 
     @abstractmethod
     def send(self, number: int) -> list[Reading]:
@@ -163,7 +164,6 @@ class FileLoad(Load):
         draft = self._folder / f"{number}.part"
         draft.write_text(self._catalog.encode("coldroom-logger", rows), encoding="utf-8", newline="")
         draft.rename(draft.with_suffix(".csv"))
-        time.sleep(PAUSE_SECONDS)  # a logger's pace
         return [("load-file", at) for at in times]
 
 
