@@ -60,7 +60,10 @@ class RowsLoader:
         self._rows = config.rows if spec.format == "csv" and not spec.steps else 1
 
     async def load(self, path: Path, found: Found, is_again: bool, stop: asyncio.Event, advanced: Advanced) -> FileLoad:
-        """The load as it ends: loaded, quarantined, or still loading where `stop` was set."""
+        """The load as it ends: loaded, quarantined, or still loading where `stop` was set.
+
+        The end is not stored yet: the file may prove to have changed meanwhile.
+        """
         inspected = await self._readers.inspect(self._reading(path, found, self._rows))
         load = await self._begin(found, inspected.content, is_again)
         if load.is_finished:
@@ -77,7 +80,11 @@ class RowsLoader:
         devices = self._config.devices or found.location
         before = await asyncio.to_thread(self._progress.find, self._config.product_name, content, devices)
         load = new_load(self._config, found, content, self._rows if before is None else before.rows_per_payload)
-        return load if before is None or is_again else before
+        if before is None or is_again:
+            return load
+        if before.is_finished:
+            return before
+        return msgspec.structs.replace(before, location=found.location, version=found.version)
 
     async def _send(self, load: FileLoad, path: Path, found: Found, stop: asyncio.Event, advanced: Advanced) -> None:
         sending = _Sending(load, self._progress, self._metrics)
@@ -91,10 +98,10 @@ class RowsLoader:
                     if stop.is_set():
                         return
             await sending.wait()
-            load.state = "loaded"
-            advanced(load, found.bytes)
         finally:
             await sending.store()
+        load.state = "loaded"
+        advanced(load, found.bytes)
 
     def _blocks(self, load: FileLoad, path: Path, found: Found) -> AsyncGenerator[Block, None]:
         request = Read(

@@ -161,6 +161,29 @@ def test_a_load_that_is_killed_goes_on_and_every_row_is_there_once(
     assert notes(catalog, again) == ids
 
 
+def test_a_file_that_was_renamed_in_the_middle_of_its_load_goes_on(
+    deployment: Deployment, catalog: Catalog, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(day(0, 150))
+    arguments = ["--product", "coldroom-logger", "--device", "moved-1", "--rows", "1"]
+    assert load(deployment, tmp_path, "a.csv", *arguments)[0] == 0
+    ids = notes(catalog, sent(deployment, "moved-1"))
+    with psycopg.connect(deployment.config.aurora.conninfo(deployment.config.aurora.write_host)) as connection:
+        connection.execute(
+            "UPDATE gateway_file SET state = 'loading', payloads = 128, rows = 128, messages = 128 "
+            "WHERE devices = 'device moved-1'"
+        )
+    (tmp_path / "a.csv").rename(tmp_path / "b.csv")
+    code, told = load(deployment, tmp_path, "b.csv", *arguments)
+    assert code == 0, told
+    again = sent(deployment, "moved-1")
+    assert (len(again), notes(catalog, again)) == (150 + 22, ids)
+    row = stored(
+        deployment, "SELECT state, location, payloads, rows FROM gateway_file WHERE devices = 'device moved-1'"
+    )
+    assert row == [("loaded", str(tmp_path / "b.csv"), 150, 150)]
+
+
 def test_json_hex_and_a_column_of_devices(deployment: Deployment, catalog: Catalog, tmp_path: Path) -> None:
     lines = ['{"id":"kind-1","data":[{"wind":{"speed":3.5}}]}', '{"id":"kind-1","data":[', '{"id":"kind-2","data":[]}']
     (tmp_path / "a.jsonl").write_text("\n".join(lines) + '\n{"data":[]}\n')

@@ -56,6 +56,14 @@ def test_a_gateway_file_lists_them(tmp_path: Path) -> None:
     assert files.beside(tmp_path).source == str(tmp_path / "in")
 
 
+def test_the_example_of_the_documentation_holds(catalog: Catalog, tmp_path: Path) -> None:
+    section = (SPECS.parent / "docs" / "gateways.md").read_text().split("\n## Files\n")[1]
+    file = tmp_path / "gateway.yaml"
+    file.write_text(section.split("```yaml\n")[1].split("```")[0])
+    for files in read_gateway(file).files:
+        files.check("gateway.yaml", catalog)
+
+
 @pytest.mark.parametrize("folder", ["../bad", "/bad", ".", ""])
 def test_files_are_moved_within_the_source_only(tmp_path: Path, folder: str) -> None:
     file = tmp_path / "gateway.yaml"
