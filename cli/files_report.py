@@ -36,6 +36,13 @@ class Ended(NamedTuple):
         return f"{self.name}: {self.load.reason}{at}: {self.load.message}"
 
 
+class _UnderWay(NamedTuple):
+    """How far a file is."""
+
+    consumed: int
+    rows: int
+
+
 class FilesReport:
     """Is told of each file, and keeps how each `ended`; `is_whole` is for the caller to say: whether none is left."""
 
@@ -52,9 +59,9 @@ class FilesReport:
         )
         self._task = self._bar.add_task("files", total=0, rate=0.0)
         self._files = self._size = self._size_before = self._begun = 0
-        self._name = ""
-        self._rows: tuple[int, float] | None = None
-        self._told_at = time.monotonic()
+        self._under_way: dict[str, _UnderWay | None] = {}
+        self._rows = 0
+        self._began = self._told_at = time.monotonic()
         self.ended: list[Ended] = []
         self.is_whole = True
 
@@ -80,25 +87,44 @@ class FilesReport:
 
     def begin(self, found: Found) -> None:
         self._begun += 1
-        self._name, self._rows = found.name, None
-        self._bar.update(self._task, description=f"{self._begun} of {self._files}  {found.name}", rate=0.0)
+        self._under_way[found.location] = None
+        self._bar.update(self._task, description=f"{self._begun} of {self._files}  {found.name}")
 
-    def advance(self, load: FileLoad, consumed: int) -> None:
-        rate = self._rate(load)
-        self._bar.update(self._task, completed=self._size_before + consumed, rate=rate)
+    def advance(self, found: Found, load: FileLoad, consumed: int) -> None:
+        self._note(found, load, consumed)
         if not self._console.is_terminal and time.monotonic() - self._told_at >= LINE_SECONDS:
             self._told_at = time.monotonic()
-            share = consumed / max(1, load.bytes)
-            self.tell(
-                f"{self._begun} of {self._files}  {self._name}  {share:.0%}  {load.rows:,} rows  {rate:,.0f} rows/s"
-            )
+            share, rate = consumed / max(1, load.bytes), f"{self._rate:,.0f} rows/s"
+            self.tell(f"{self._begun} of {self._files}  {found.name}  {share:.0%}  {load.rows:,} rows  {rate}")
 
-    def end(self, load: FileLoad, is_new: bool) -> None:
-        self._size_before += load.bytes
-        self._bar.update(self._task, completed=self._size_before)
-        self.ended.append(Ended(self._name, load, is_new))
+    def end(self, found: Found, load: FileLoad, is_new: bool) -> None:
+        if is_new:
+            self._note(found, load, found.bytes)
+        self._under_way.pop(found.location)
+        self._size_before += found.bytes
+        self._show()
+        self.ended.append(Ended(found.name, load, is_new))
         if not self._console.is_terminal:
-            self.tell(f"{self._begun} of {self._files}  {self._name}  {self.ended[-1].outcome}  {load.rows:,} rows")
+            outcome = self.ended[-1].outcome
+            self.tell(f"{len(self.ended)} of {self._files}  {found.name}  {outcome}  {load.rows:,} rows")
+
+    def _note(self, found: Found, load: FileLoad, consumed: int) -> None:
+        before = self._under_way[found.location]
+        # A load that goes on begins with the rows of before, which are not this pass's work.
+        new = load.rows if consumed >= found.bytes else 0
+        self._rows += new if before is None else load.rows - before.rows
+        self._under_way[found.location] = _UnderWay(consumed, load.rows)
+        self._show()
+
+    def _show(self) -> None:
+        consumed = sum(each.consumed for each in self._under_way.values() if each is not None)
+        self._bar.update(self._task, completed=self._size_before + consumed, rate=self._rate)
+
+    @property
+    def _rate(self) -> float:
+        """Rows a second of this pass."""
+        elapsed = time.monotonic() - self._began
+        return self._rows / elapsed if elapsed else 0.0
 
     def summary(self) -> None:
         """The table of all files, and why any is in quarantine."""
@@ -106,14 +132,6 @@ class FilesReport:
         for each in self.ended:
             if each.load.state == "quarantined":
                 self.tell(each.why)
-
-    def _rate(self, load: FileLoad) -> float:
-        """Rows a second since this file was begun, or gone on with."""
-        now = time.monotonic()
-        if self._rows is None:
-            self._rows = load.rows, now
-        rows, since = self._rows
-        return (load.rows - rows) / (now - since) if now > since else 0.0
 
 
 def table(ended: Sequence[Ended]) -> Table:

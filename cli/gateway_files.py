@@ -48,7 +48,10 @@ class OnePass:
     async def run(self, stop: asyncio.Event) -> None:
         """Raises what keeps a place from being looked at."""
         for source in self._sources:
-            await source.look(stop)
+            try:
+                await source.look(stop)
+            finally:
+                await source.close()
         if waiting := self._spooled():
             self._tell(
                 f"{waiting:.0f} bytes wait for Kinesis on disk; Ctrl-C leaves them to the next run from this folder"

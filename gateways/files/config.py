@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from gateways.errors import GatewayConfigError
+from gateways.files.errors import BadFile
 from gateways.files.naming import NameTemplate
 from udfs.catalog import Catalog
 from udfs.model import CsvLayout, Strict
@@ -65,6 +66,15 @@ class FilesConfig(Strict, kw_only=True, frozen=True):
     def beside(self, folder: Path) -> Self:
         """With a source that is a path taken from `folder`."""
         return self if self.is_s3 else msgspec.structs.replace(self, source=str(folder / self.source))
+
+    def device_of(self, location: str) -> str:
+        """The device that the path of a file tells; empty where paths tell none, or this one is no such path."""
+        if self.device_from is None:
+            return ""
+        try:
+            return NameTemplate(self.device_from).device(location)
+        except BadFile:
+            return ""
 
     def check(self, file: str, catalog: Catalog) -> None:
         """Raises GatewayConfigError for what cannot be loaded."""

@@ -35,10 +35,12 @@ class Readers:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = dict(texts)
         self._running: list[asyncio.subprocess.Process] = []
+        self._turn = asyncio.Lock()
+        """One question at a time; what becomes of an answer goes on meanwhile."""
 
     async def inspect(self, reading: Reading) -> Inspected | Bad:
         """Whether the file can be read as a whole, and by which content it is known."""
-        async with self._whole_answers():
+        async with self._turn, self._whole_answers():
             process = await self._reader(0)
             await _ask(process, Inspect(reading), reading)
             answer = await _answer(process, reading)
@@ -47,7 +49,7 @@ class Readers:
 
     async def blocks(self, request: Read, processes: int) -> AsyncGenerator[Block, None]:
         """The file's payloads in their order, read by so many processes; raises BadFile."""
-        async with self._whole_answers():
+        async with self._turn, self._whole_answers():
             readers = [await self._reader(index) for index in range(processes)]
             for index, reader in enumerate(readers):
                 await _ask(reader, msgspec.structs.replace(request, index=index, of=processes), request.reading)

@@ -17,12 +17,12 @@ class Reporter(Protocol):
         """So many files of so many bytes are there."""
 
     def begin(self, found: Found) -> None:
-        """The file is next."""
+        """The file is next; files of several devices are loaded at once."""
 
-    def advance(self, load: FileLoad, consumed: int) -> None:
+    def advance(self, found: Found, load: FileLoad, consumed: int) -> None:
         """So many bytes of it are read."""
 
-    def end(self, load: FileLoad, is_new: bool) -> None:
+    def end(self, found: Found, load: FileLoad, is_new: bool) -> None:
         """It is dealt with; `is_new` is False where it was before."""
 
 
@@ -35,13 +35,13 @@ class LogReporter:
     def begin(self, found: Found) -> None:
         """Its end tells all."""
 
-    def advance(self, load: FileLoad, consumed: int) -> None:
+    def advance(self, found: Found, load: FileLoad, consumed: int) -> None:
         """Its end tells all."""
 
-    def end(self, load: FileLoad, is_new: bool) -> None:
+    def end(self, found: Found, load: FileLoad, is_new: bool) -> None:
         if not is_new:
             return
-        told = {"file": load.location, "rows": load.rows, "messages": load.messages, "dead_letters": load.dead_letters}
+        told = {"file": found.location, "rows": load.rows, "messages": load.messages, "dead_letters": load.dead_letters}
         if load.state == "quarantined":
             _log.warning("file quarantined", **told, reason=load.reason, message=load.message, offset=load.byte_offset)
         else:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -31,6 +32,8 @@ STOP_SECONDS: Final = 5.0
 
 FILES_AT_ONCE: Final = 1000
 MAX_COPIES: Final = 10_000
+DEVICES_AT_ONCE: Final = 32
+"""Small files mostly wait for Kinesis to have them; those of a device follow one another."""
 _AWAY: Final = (psycopg.OperationalError, BotoCoreError, ClientError, OSError)
 
 _log = structlog.get_logger(__name__)
@@ -69,36 +72,52 @@ class FilesSource:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Loads what is there, then what comes, until `stop` is set."""
-        while not stop.is_set():
-            try:
-                await self.look(stop, before=int((time.time() - self._config.settle_s) * 1000))
-                if self._queue is not None:
-                    await self._listen(self._queue, stop)
-            except _AWAY as error:
-                _log.warning("files: again later", source=self._config.source, error=str(error).strip())
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._config.every_s)
+        try:
+            while not stop.is_set():
+                try:
+                    await self.look(stop, before=int((time.time() - self._config.settle_s) * 1000))
+                    while self._queue is not None and not stop.is_set():
+                        await self._hear(self._queue, stop)
+                except _AWAY as error:
+                    _log.warning("files: again later", source=self._config.source, error=str(error).strip())
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self._config.every_s)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Ends the processes that read."""
+        await self._readers.close()
 
     async def look(self, stop: asyncio.Event, before: int | None = None) -> None:
         """Loads all files that are there now, and were changed last before `before` epoch ms.
 
         Raises what keeps it from that, such as psycopg.Error, ClientError and OSError.
         """
-        try:
-            files = await asyncio.to_thread(_count, self._place.list())
-            self._reporter.expect(*files)
-            listing = self._place.list()
-            while not stop.is_set() and (some := await asyncio.to_thread(_some, listing)):
-                await self._load_all([found for found in some if before is None or found.modified_at < before], stop)
-        finally:
-            await self._readers.close()
+        files = await asyncio.to_thread(_count, self._place.list())
+        self._reporter.expect(*files)
+        listing = self._place.list()
+        while not stop.is_set() and (some := await asyncio.to_thread(_some, listing)):
+            await self._load_all([found for found in some if before is None or found.modified_at < before], stop)
 
     async def _load_all(self, files: list[Found], stop: asyncio.Event) -> None:
         product, locations = self._config.product_name, [found.location for found in files]
         known = self._copies | await asyncio.to_thread(self._progress.known, product, locations)
+        of_device: dict[str, list[Found]] = {}
         for found in files:
-            if not stop.is_set():
-                await _until(stop, self._take(found, known.get((found.location, found.version)), stop))
+            of_device.setdefault(self._config.device_of(found.location), []).append(found)
+        room = asyncio.Semaphore(DEVICES_AT_ONCE)
+
+        async def load(of_one: list[Found]) -> None:
+            async with room:
+                for found in of_one:
+                    if not stop.is_set():
+                        await _until(stop, self._take(found, known.get((found.location, found.version)), stop))
+
+        outcomes = await asyncio.gather(*map(load, of_device.values()), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
 
     async def _take(self, found: Found, before: FileLoad | None, stop: asyncio.Event) -> None:
         self._reporter.begin(found)
@@ -107,7 +126,8 @@ class FilesSource:
             return
         try:
             async with self._opened(found) as path:
-                load = await self._loader.load(path, found, self._is_again, stop, self._reporter.advance)
+                advanced = partial(self._reporter.advance, found)
+                load = await self._loader.load(path, found, self._is_again, stop, advanced)
         except BadFile as error:  # not even opened: its place and version are all that is known
             load = quarantined(new_load(self._config, found, found.version, self._config.rows), error)
         except Gone as error:
@@ -126,12 +146,12 @@ class FilesSource:
         await asyncio.to_thread(self._progress.write, load)
         if load.state == "loaded":
             await asyncio.to_thread(self._place.finish, found)
-        self._reporter.end(load, True)
+        self._reporter.end(found, load, True)
 
     async def _dealt_with(self, found: Found, load: FileLoad) -> None:
         if load.state == "loaded":
             await asyncio.to_thread(self._place.finish, found)
-        self._reporter.end(load, False)
+        self._reporter.end(found, load, False)
 
     def _remember_copy(self, found: Found, load: FileLoad) -> None:
         """A file with the bytes of another, which the table knows elsewhere: it need not be read at each look."""
@@ -147,13 +167,6 @@ class FilesSource:
             yield path
         finally:
             await asyncio.to_thread(opened.__exit__, None, None, None)
-
-    async def _listen(self, queue: Notifications, stop: asyncio.Event) -> None:
-        try:
-            while not stop.is_set():
-                await self._hear(queue, stop)
-        finally:
-            await self._readers.close()
 
     async def _hear(self, queue: Notifications, stop: asyncio.Event) -> None:
         """Loads the objects of the next notification; it is deleted when they are dealt with."""
