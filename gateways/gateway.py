@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import psycopg
 import structlog
@@ -27,6 +27,9 @@ from gateways.stream import Stream
 from gateways.tcp.listener import Listener
 from jobs.config import Config
 from udfs.catalog import Catalog
+
+DRAIN_SECONDS: Final = 20.0
+"""How long sources may go on handing over, when the gateway stops, what they have received."""
 
 _log = structlog.get_logger(__name__)
 
@@ -66,7 +69,7 @@ async def run_gateway(
     sending = asyncio.create_task(producer.run())
     try:
         async with _beside(config, devices, metrics):
-            await _serve(make(intake, metrics), sending, stop)
+            await _serve(make(intake, metrics), producer, sending, stop)
     finally:
         await producer.close(sending)
         _log.info("drained")
@@ -91,12 +94,16 @@ def sources(
     return [*listeners, *bridges, *servers, *watches]
 
 
-async def _serve(running: Sequence[Source], sending: "asyncio.Task[None]", stop: asyncio.Event) -> None:
+async def _serve(
+    running: Sequence[Source], producer: Producer, sending: "asyncio.Task[None]", stop: asyncio.Event
+) -> None:
     """Until `stop` is set, or until something ends by a fault: then all others end too, and it is raised."""
     tasks = [asyncio.create_task(source.run(stop)) for source in running]
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([*tasks, sending, stopping], return_when=asyncio.FIRST_COMPLETED)
     stop.set()
+    if tasks and (await asyncio.wait(tasks, timeout=DRAIN_SECONDS))[1]:
+        producer.refuse()  # who waits for room hears that there will be none
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome

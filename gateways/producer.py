@@ -75,6 +75,11 @@ class Producer:
         """Whether `offer` would not wait."""
         return self._batches.size < self._memory and self._ends_at is None
 
+    def refuse(self) -> None:
+        """From now on `offer` raises Unavailable, also where it waits."""
+        self._ends_at = _now() + FLUSH_SECONDS
+        self._room.set()
+
     async def run(self) -> None:
         """Sends until `close`."""
         while self._ends_at is None or (self._batches.size and _now() < self._ends_at):
@@ -89,8 +94,8 @@ class Producer:
 
         What is left then was never told to be durable: its senders hear so and still have it.
         """
+        self.refuse()
         self._ends_at = _now() + patience
-        self._room.set()
         await asyncio.wait([running])
         left = list(self._batches.all())
         if left and not await self._to_spool(left):

@@ -161,6 +161,20 @@ def test_where_nothing_takes_more_senders_wait_and_memory_is_bounded(tmp_path: P
     run(body())
 
 
+def test_who_waits_for_room_hears_that_there_will_be_none(tmp_path: Path) -> None:
+    async def body() -> None:
+        away = ScriptedStream(lambda record: THROTTLED)
+        full = ProducerConfig(linger_ms=1, memory_mib=1, spool_after_s=60)
+        async with Bench(away, tmp_path, full) as bench:
+            offering = asyncio.create_task(offer_for_ever(bench.producer))
+            await eventually(lambda: not bench.producer.has_room)
+            bench.producer.refuse()
+            with pytest.raises(Unavailable, match="stopping"):
+                await offering
+
+    run(body())
+
+
 def test_stopping_flushes_what_waits(tmp_path: Path) -> None:
     async def body() -> None:
         stream = ScriptedStream()
