@@ -1,6 +1,7 @@
 """The endpoints: who sends, how fast, what is in the body; then all of it is sent, and answered when it is durable."""
 
 import time
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
@@ -41,7 +42,13 @@ class Status(msgspec.Struct, frozen=True):
 
 
 def build_app(
-    config: RestConfig, auth: Auth, bodies: Bodies, messages: Messages, intake: Intake, metrics: Metrics
+    config: RestConfig,
+    auth: Auth,
+    bodies: Bodies,
+    messages: Messages,
+    intake: Intake,
+    metrics: Metrics,
+    products: Iterable[str],
 ) -> ASGIApp:
     """The ASGI application."""
 
@@ -84,7 +91,7 @@ def build_app(
         auth.sender(request.headers)
         return generate_latest(metrics.registry)
 
-    described = msgspec.json.encode(document(config))
+    described = msgspec.json.encode(document(config, products))
 
     @get("/openapi.json", media_type=JSON, sync_to_thread=False)
     def get_openapi() -> bytes:

@@ -1,5 +1,6 @@
-"""The OpenAPI document: openapi.yaml, with what this gateway's file says of credentials and limits."""
+"""The OpenAPI document: openapi.yaml, with the products of this gateway, and its file's credentials and limits."""
 
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
@@ -8,11 +9,12 @@ import yaml
 from gateways.rest.config import RestConfig
 
 
-def document(config: RestConfig) -> dict[str, Any]:
+def document(config: RestConfig, products: Iterable[str]) -> dict[str, Any]:
     """OpenAPI 3.1."""
     found: dict[str, Any] = yaml.safe_load(files(__package__).joinpath("openapi.yaml").read_text(encoding="utf-8"))
     components = found["components"]
     components["schemas"]["Batch"]["maxItems"] = config.max_items
+    components["schemas"]["Product"]["enum"] = sorted(products)
     schemes = _schemes(config)
     components["securitySchemes"] = {name: components["securitySchemes"][name] for name in schemes}
     found["security"] = [{name: []} for name in schemes]

@@ -46,7 +46,7 @@ class Payload(NamedTuple):
 
 
 def read_payloads(media_type: str, charset: str, body: bytes, max_items: int) -> list[Payload]:
-    """At least one; raises ProblemError 400, 413, 415 or 422."""
+    """At least one; raises ProblemError 400, 415 or 422."""
     read = _READERS.get(media_type)
     if read is None:
         expected = f"expected one of {', '.join(_READERS)}"
@@ -61,7 +61,7 @@ def read_payloads(media_type: str, charset: str, body: bytes, max_items: int) ->
     if not payloads:
         raise ProblemError(422, "empty", "there is no payload in the body")
     if len(payloads) > max_items:
-        raise ProblemError(413, "too_many", f"{len(payloads)} payloads, at most {max_items} are taken at once")
+        raise ProblemError(422, "too_many", f"{len(payloads)} payloads, at most {max_items} are taken at once")
     return payloads
 
 

@@ -42,7 +42,7 @@ class RestSource:
         self._config = config
         auth, bodies = Auth(config, folder), Bodies(config)
         messages = Messages(intake, catalog, metrics, config.answer_s)
-        app = build_app(config, auth, bodies, messages, intake, metrics)
+        app = build_app(config, auth, bodies, messages, intake, metrics, catalog.products)
         self._server = _Server(_uvicorn_config(config, folder, app, metrics))
 
     async def run(self, stop: asyncio.Event) -> None:

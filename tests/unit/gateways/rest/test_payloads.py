@@ -88,7 +88,7 @@ def test_texts_are_utf_8() -> None:
 
 
 def test_a_batch_is_bounded() -> None:
-    assert refused("application/x-ndjson", b"1\n2\n3", max_items=2)[:2] == (413, "too_many")
+    assert refused("application/x-ndjson", b"1\n2\n3", max_items=2)[:2] == (422, "too_many")
 
 
 @pytest.mark.parametrize(
