@@ -471,6 +471,36 @@ def test_a_flood_of_connections_is_told_to_come_later(gateway: RestGateway, flee
     wait_until(lambda: post(fleet, "am-1").status_code == 202, "requests to be taken again")
 
 
+@pytest.fixture
+def tardy(serve: Serve) -> RestGateway:
+    """A gateway that answers before its lines are due, and has room for one body."""
+    return serve({"auth": "none", "answer_s": 0.5, "bodies_mib": 1}, producer={"linger_ms": 2000})
+
+
+def test_what_is_not_durable_in_time_is_not_known_and_may_be_sent_again(
+    tardy: RestGateway, deployment: Deployment, catalog: Catalog
+) -> None:
+    device, key = unique("am"), {"Idempotency-Key": str(uuid.uuid4())}
+    with tardy.client() as client:
+        for _ in range(2):
+            answer = post(client, device, product="milesight-am319", headers=key)
+            assert "by the same Idempotency-Key" in problem(answer, 503, "outcome_unknown")["detail"]
+            assert answer.headers["retry-after"] == "5"
+    wait_until(lambda: len(envelopes(deployment, device)) == 2, "both on the stream")
+    assert len({message.message_id for e in envelopes(deployment, device) for message in catalog.decode(e)}) == 1
+
+
+def test_all_bodies_together_take_no_more_room_than_there_is(tardy: RestGateway) -> None:
+    with connect(tardy) as connection, tardy.client() as client:
+        connection.sendall(HEAD % b"-" + b"Content-Length: 1000000\r\n\r\n" + b"0" * 900_000)
+        wait_until(lambda: post(client, "am-1", "0" * 300_000).status_code == 503, "no room beside the other body")
+        assert post(client, "am-1", "0" * 300_000).json()["reason"] == "busy"
+    with tardy.client() as client:
+        wait_until(
+            lambda: post(client, "am-1", "0" * 300_000).status_code == 413, "room again; it is no payload's size"
+        )
+
+
 # Operation
 
 
