@@ -87,10 +87,9 @@ class Framer:
         return None
 
     def _skip_filler(self) -> int:
-        is_filler = self._at == self._begin < len(self._data) and self._data[self._begin] in self._filler
-        if is_filler:
-            rest = self._data[self._begin :].lstrip(self._filler)
-            self._begin = self._at = len(self._data) - len(rest)
+        while self._at == self._begin < len(self._data) and self._data[self._begin] in self._filler:
+            some = self._data[self._begin : self._begin + 64]
+            self._begin = self._at = self._begin + len(some) - len(some.lstrip(self._filler))
         return self._begin
 
     def _nearest(self) -> tuple[int | None, int]:
