@@ -162,6 +162,14 @@ class EpisodeTracker:
         times += [timer.at for timer in self._timers()]
         return min(times, default=None)
 
+    def absent_at(self) -> int | None:
+        """The event time at which the device is missed if nothing more comes; None where nobody waits for it."""
+        absent_after, seen = self.policy.absent_after, self.state.last_seen
+        signs = [o.event_time for o in self.state.pending if o.kind == "detection"]
+        if self.state.episode is None and seen is not None:
+            signs.append(seen.event_time)
+        return max(signs) + absent_after if signs and absent_after is not None else None
+
     def _pass_time(self, time: int) -> Iterator[Transition]:
         """What time alone brings about before `time`."""
         while (timer := min(self._timers(), key=lambda t: t.at, default=None)) and timer.at < time:

@@ -89,8 +89,9 @@ class Lifecycle(KeyedBroadcastProcessFunction):  # type: ignore[misc]
             # Up to now, not to the timer: at the end of a bounded run no further timer comes.
             yield from self._advance(tracker, rule, ctx.timer_service().current_watermark(), ctx)
         elif self._is_silent_by_the_clock(rule, ctx):
-            missed = tracker.next_time()
-            yield from self._advance(tracker, rule, missed or 0, ctx)
+            absent_at = tracker.absent_at()
+            if absent_at is not None:
+                yield from self._advance(tracker, rule, absent_at, ctx)
 
     def _without_rule(self, observation: Observation) -> Iterator[Row]:
         """A mark, or what was under way when the job stopped: it waits for a refused rule to be mended."""

@@ -37,6 +37,15 @@ WHERE temperature < limits['temperature_min']
 CALM = FROST.replace("clear: temperature > 10", "clear_after: 30 s")
 """Over by time alone."""
 
+SILENT = """/*
+title: Silent
+severity: minor
+type: threshold
+absent_after: 20 s
+escalation: [{after: 4 h, severity: major}]
+*/
+SELECT device_id, event_time FROM frost_guard_telemetry
+"""
 _passers = count(1)
 
 
@@ -144,6 +153,7 @@ def test_alarms_and_what_operators_say(deployment: Deployment, stores: Stores, f
     write_rule(deployment, "battery_low", FROST.replace("Frost", "Battery low").replace("temperature <", "battery <"))
     write_rule(deployment, "frost", FROST.replace("severity: minor", "severity: major"))
     write_rule(deployment, "broken_later", "SELECT 1")
+    write_rule(deployment, "silent", SILENT)
     (deployment.project / "sql" / "rules" / "frost-guard" / "short_lived.sql").unlink()
     with start(deployment, second, checkpoint) as job:
         job.wait_until_running()
@@ -160,6 +170,7 @@ def test_alarms_and_what_operators_say(deployment: Deployment, stores: Stores, f
         pass_time(deployment, partial(is_over, alarms, "short_lived"), job, "the alarm of a rule that is gone")
         assert alarms.of("survivor", "short_lived")["reason"] == "its rule is gone"
         assert alarms.of("survivor", "broken_later")["state"] == "raised"
+        absence_goes_by_the_clock_where_all_are_silent(deployment, alarms, job)
     assert survivor in sluice(deployment, "alarm", "list", "--state", "all")
     assert survivor not in sluice(deployment, "alarm", "list")
 
@@ -211,6 +222,13 @@ def a_false_alarm_is_learnt_and_counts_for_tuning(deployment: Deployment, alarms
     assert told.startswith("4 alarms, 1 marked as false, 1 missed\n")
     assert "messages replayed, in which 4 of the alarms come again" in told
     assert "\n2 (now)" in told
+
+
+def absence_goes_by_the_clock_where_all_are_silent(deployment: Deployment, alarms: Alarms, job: Job) -> None:
+    deployment.send(envelope("last", WARM))
+    wait_until(lambda: alarms.of("last", "silent"), "the alarm of the last device", job.check)
+    found = alarms.of("last", "silent")
+    assert (found["state"], found["severity"], found["reason"]) == ("raised", "minor", "nothing for 20 s")
 
 
 def later_checkpoint(run_dir: Path, job: Job) -> Path:

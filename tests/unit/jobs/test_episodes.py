@@ -207,6 +207,24 @@ class TestAbsence:
         steps = detection(10), 100, mark(110, "closed"), 111, 200
         assert changes(self.tracker(), *steps) == [("raised", 70), ("cleared", 110), ("raised", 170)]
 
+    def test_by_the_clock_it_is_missed_from_its_last_sign_on_judged_or_not(self) -> None:
+        silent = self.tracker()
+        follow(silent, detection(10), 20, detection(40))
+        assert silent.absent_at() == 100_000
+        assert changes(silent, 100) == [("raised", 100)]
+
+    def test_who_is_missed_already_is_not_missed_by_the_clock(self) -> None:
+        silent = self.tracker(severity="minor", escalation=((3_600_000, "major"),))
+        assert changes(silent, detection(10), 75) == [("raised", 70)]
+        assert silent.absent_at() is None
+        silent.add(detection(80))
+        assert silent.absent_at() == 140_000
+
+    def test_who_is_not_waited_for_is_not_missed_by_the_clock(self) -> None:
+        assert self.tracker().absent_at() is None
+        assert changes(gone := self.tracker(close_after=300_000), detection(10), 10_000)[-1][0] == "cleared"
+        assert gone.absent_at() is None
+
 
 class TestEscalation:
     """Grave after 30 s, critical after 60 s."""
