@@ -70,7 +70,7 @@ def found_in(deployment: Deployment, run_dir: Path) -> dict[str, Any]:
         wait_until(lambda: stores.num_documents("messages") == 2 * (NUM_DEVICES + 1), "the second one", job.check)
         wait_until(lambda: stores.num_rows("messages") == 2 * (NUM_DEVICES + 1), "the lake", job.check)
         wait_until(lambda: stores.num_rows("dead_letters") == 6, "the dead letters", job.check)
-        assert job.num_restarts() > 0
+        wait_until(lambda: job.num_restarts() > 0, "the restart among the metrics", job.check)
         return contents(stores) | {"counters": job.counters(OPERATOR, *COUNTERS)}
 
 
