@@ -22,7 +22,8 @@ class Gateway:
     def __init__(self, command: list[str], environment: Mapping[str, str], run_dir: Path) -> None:
         self._command, self._environment, self._folder = command, environment, run_dir / "gateway"
         self._log = run_dir / "logs" / "gateway.log"
-        self._tcp, self._rest = free_port(), free_port()
+        self._tcp = free_port()
+        self._rest = free_port([self._tcp])
         self.inbox = self._folder / "inbox"
 
     @classmethod
@@ -30,9 +31,9 @@ class Gateway:
         """Returns when it serves; raises StackError when it does not. Call it in the thread that keeps the gateway."""
         sluice = Path(sys.executable).parent / "sluice"
         file = run_dir / "gateway" / "gateway.yaml"
-        gateway = cls(
-            [str(sluice), "--specs", str(project / "specs"), "gateway", "run", str(file)], environment, run_dir
-        )
+        command = [str(sluice), "--specs", str(project / "specs"), "gateway", "run", str(file)]
+        properties = str(project / "flink-conf" / "local.json")
+        gateway = cls(command, {"SLUICE_PROPERTIES": properties, **environment}, run_dir)
         gateway.inbox.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(gateway._file()))  # JSON is YAML
         gateway.launch()

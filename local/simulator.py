@@ -9,13 +9,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from local.errors import StackError
 from local.faults import FAULTS, break_line
-from local.fleet import Device, Fleet
+from local.fleet import PROTOCOLS, Device, Fleet
 from local.ledger import ExpectedAlarm, Ledger, Line
 from local.master_data import Replication, RowChange, changes, enter, full_load, noise
 from local.ministack import DEVICE_STREAM, MASTER_STREAM
@@ -242,10 +243,15 @@ class FleetSimulator:
         return self._fleet.published_examples(now)
 
     def _send(self, lines: list[Line]) -> None:
-        for via, sender in self._senders.items():
-            sender.send([line for line in lines if line.via == via])
         direct = [line for line in lines if line.via not in self._senders]
         put_records(self._kinesis, self._device_stream, pack_lines(direct, LINES_PER_RECORD))
+        with ThreadPoolExecutor(len(PROTOCOLS), "sender") as threads:  # they wait, each for its gateway
+            sent = [
+                threads.submit(sender.send, [line for line in lines if line.via == via])
+                for via, sender in self._senders.items()
+            ]
+        for sending in sent:
+            sending.result()
         with self._lock:
             for line in lines:
                 self._ledger.add(line)
