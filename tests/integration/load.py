@@ -25,6 +25,8 @@ IMEI: Final = "352093081452251"
 PATIENCE_SECONDS: Final = 10.0
 PAUSE_SECONDS: Final = 0.05
 """Between payloads: what is sent must go through the embedded stores, too."""
+FILE_PAUSE_SECONDS: Final = 1.0
+"""A logger's files follow one another, each when the one before is done."""
 
 
 class Load(ABC, threading.Thread):
@@ -151,7 +153,7 @@ class TcpLoad(Load):
 
 
 class FileLoad(Load):
-    """Drops files of two rows into the inbox; one that lies there whole is taken."""
+    """Drops files of ten rows into the inbox; one that lies there whole is taken."""
 
     def __init__(self, inbox: Path, catalog: Catalog) -> None:
         super().__init__("file")
@@ -159,11 +161,12 @@ class FileLoad(Load):
         self._folder.mkdir()
 
     def send(self, number: int) -> list[Reading]:
-        times = [self.event_time(2 * number), self.event_time(2 * number + 1)]
+        times = [self.event_time(10 * number + row) for row in range(10)]
         rows = [{"time": iso_text(at), "temperature": 4.5, "humidity": 80.0, "door": "closed"} for at in times]
         draft = self._folder / f"{number}.part"
         draft.write_text(self._catalog.encode("coldroom-logger", rows), encoding="utf-8", newline="")
         draft.rename(draft.with_suffix(".csv"))
+        time.sleep(FILE_PAUSE_SECONDS)
         return [("load-file", at) for at in times]
 
 
