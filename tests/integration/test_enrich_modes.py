@@ -16,6 +16,10 @@ from local.summary import OPERATOR
 NUM_DEVICES = 40
 NOON = datetime.combine(datetime.now(UTC).date() - timedelta(days=1), datetime.min.time(), UTC) + timedelta(hours=12)
 BEFORE, AFTER = NOON - timedelta(hours=1), NOON + timedelta(hours=1)
+LATER = AFTER + timedelta(minutes=10)
+NUM_MESSAGES = 2 * (NUM_DEVICES + 1) + 1
+NUM_ALARMS = NUM_DEVICES + NUM_DEVICES - 1
+"""All are too cold before noon; after it all but the first, whose new customer has a limit of its own."""
 COUNTERS = ("received", "decoded", "dead", "enriched", "usable")
 
 
@@ -67,15 +71,17 @@ def found_in(deployment: Deployment, run_dir: Path) -> dict[str, Any]:
         wait_for_checkpoint(run_dir)
         assert job.kill_workers() > 0
         deployment.send(readings(AFTER))  # which finds the workers gone
-        wait_until(lambda: stores.num_documents("messages") == 2 * (NUM_DEVICES + 1), "the second one", job.check)
-        wait_until(lambda: stores.num_rows("messages") == 2 * (NUM_DEVICES + 1), "the lake", job.check)
+        deployment.send(envelope("stranger", WARM, received_at=int(LATER.timestamp() * 1000)))  # time goes on
+        wait_until(lambda: stores.num_documents("messages") == NUM_MESSAGES, "the second one", job.check)
+        wait_until(lambda: stores.num_rows("messages") == NUM_MESSAGES, "the lake", job.check)
+        wait_until(lambda: stores.num_alarms() == NUM_ALARMS, "the alarms", job.check)
         wait_until(lambda: stores.num_rows("dead_letters") == 6, "the dead letters", job.check)
         wait_until(lambda: job.num_restarts() > 0, "the restart among the metrics", job.check)
         return contents(stores) | {"counters": job.counters(OPERATOR, *COUNTERS)}
 
 
 MESSAGES = (
-    "SELECT device_id, message_id, event_time, quality, firmware, customer_id, site_id, limits FROM messages "
+    "SELECT device_id, message_id, event_time, quality, firmware, customer_id, site_id FROM messages "
     "ORDER BY event_time, device_id"
 )
 LETTERS = (
@@ -89,6 +95,7 @@ def contents(stores: Stores) -> dict[str, Any]:
         "messages": stores.query(MESSAGES, "messages"),
         "dead letters": stores.query(LETTERS, "dead_letters"),
         "raw": stores.query(RAW, "raw"),
+        "alarms": stores.alarms(),
         "hot": sorted(map(str, stores.documents("messages"))),
         "quality": sorted(map(str, stores.documents("data_quality_1d"))),
         "days": sorted(map(str, stores.table("customer_product_1d"))),
@@ -115,10 +122,16 @@ def test_a_reading_belongs_to_whoever_had_the_device_then(found: dict[str, dict[
         ["unregistered_device"],
         ["unregistered_device"],
     ]
-    assert (dict(after["limits"]), dict(other["limits"])) == ({"temperature_min": -20.0}, {"temperature_min": 3.0})
 
 
-@pytest.mark.parametrize("what", ["messages", "dead letters", "raw", "hot", "quality", "days", "counters"])
+def test_a_limit_of_the_new_customer_holds_from_then_on(found: dict[str, dict[str, Any]]) -> None:
+    starts = {(alarm.device_id, alarm.start) for alarm in found["keyed"]["alarms"]}
+    before, after = int(BEFORE.timestamp() * 1000), int(AFTER.timestamp() * 1000)
+    assert {("d-0", before), ("d-1", after)} <= starts
+    assert ("d-0", after) not in starts
+
+
+@pytest.mark.parametrize("what", ["messages", "dead letters", "raw", "alarms", "hot", "quality", "days", "counters"])
 def test_both_modes_find_the_same(found: dict[str, dict[str, Any]], what: str) -> None:
     assert found["keyed"][what], what
     assert found["keyed"][what] == found["broadcast"][what]
