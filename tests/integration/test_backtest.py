@@ -1,6 +1,10 @@
 """Backtest: a rule over past messages at several limits, judged as the job judges."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from jobs.backtest import backtest
 from jobs.rule_cases import CaseMessage
@@ -11,6 +15,15 @@ from udfs.catalog import compile_catalog, read_specs
 ROOT = Path(__file__).parents[2]
 ZERO = 1_767_571_200_000
 RULE = "coldroom-logger/too_warm"
+
+
+@pytest.fixture(autouse=True)
+def _environment_stays() -> Iterator[None]:
+    """Flink's workers run in this process here, and forbid Flink to whatever it starts from then on."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def reading(second: int, temperature: float, device: str = "room") -> CaseMessage:
