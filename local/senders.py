@@ -24,7 +24,7 @@ from local.errors import StackError
 from local.ledger import Line
 
 SECONDS: Final = 30.0
-NUM_POSTS: Final = 8
+NUM_POSTS: Final = 32
 """Posts under way at once: each is answered when its messages are on Kinesis."""
 
 
