@@ -120,7 +120,7 @@ def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> No
     _dead_letters(t_env, changes, decoded)
     for statement in _statements(project, values, "views"):
         t_env.execute_sql(statement.text)
-    publish_messages(t_env, t_env.from_path("counted_messages"), project.catalog, _KEPT)
+    publish_messages(t_env, t_env.from_path("counted_messages"), project.catalog, _KEPT, config.job.dedupe_hours)
     publish_alarms(t_env, runnable_rules(t_env, project, config.job.strict_rules), changes, config, project)
     _write_in_batches(t_env, config.documentdb.ttl_days)
     inserts = t_env.create_statement_set()
@@ -155,10 +155,13 @@ def table_environment(env: StreamExecutionEnvironment, job: Job) -> StreamTableE
     return t_env
 
 
-def publish_messages(t_env: StreamTableEnvironment, messages: Table, catalog: Catalog, watermark: str) -> None:
+def publish_messages(
+    t_env: StreamTableEnvironment, messages: Table, catalog: Catalog, watermark: str, judged_hours: int
+) -> None:
     """The views `occurrences` with event time, `messages` of the first ones, and a typed view of each product's.
 
-    `messages` has the columns of rows.MESSAGE and `occurrence`; `watermark` is an SQL expression over `event_time`.
+    `messages` has the columns of rows.MESSAGE and `occurrence`; `watermark` is an SQL expression over `event_time`;
+    `judged_hours` as in typed_views.
     """
     # A watermark can be declared on a stream only, and the messages exist after the unnest: the way through a stream
     # stays in Java. It is also where the plans of rules and stores part, so what lies before it runs once.
@@ -166,7 +169,7 @@ def publish_messages(t_env: StreamTableEnvironment, messages: Table, catalog: Ca
     schema = _schema(timed).watermark("event_time", watermark).build()
     t_env.create_temporary_view("occurrences", t_env.from_data_stream(t_env.to_data_stream(timed), schema))
     t_env.create_temporary_view("messages", t_env.sql_query("SELECT * FROM occurrences WHERE occurrence = 1"))
-    for view in typed_views(catalog):
+    for view in typed_views(catalog, judged_hours):
         t_env.execute_sql(view)
 
 

@@ -185,7 +185,8 @@ def environment_with(
     source = env.from_collection([Row(*message) for message in messages], rows.MESSAGE)
     t_env.create_temporary_view("case_messages", source)
     all_messages = t_env.sql_query("SELECT *, CAST(1 AS BIGINT) AS occurrence FROM case_messages")
-    publish_messages(t_env, all_messages, catalog, f"event_time - INTERVAL '{job.watermark_delay}' SECOND")
+    watermark = f"event_time - INTERVAL '{job.watermark_delay}' SECOND"
+    publish_messages(t_env, all_messages, catalog, watermark, job.dedupe_hours)
     return t_env
 
 

@@ -29,11 +29,15 @@ def view_name(product: str, domain: str) -> str:
     return f"{product}_{domain}".replace("-", "_")
 
 
-def typed_views(catalog: Catalog) -> Iterator[str]:
-    """The CREATE VIEW statement of every product and domain, over the view `messages`."""
+def typed_views(catalog: Catalog, judged_hours: int) -> Iterator[str]:
+    """The CREATE VIEW statement of every product and domain, over the view `messages`.
+
+    What was older than `judged_hours` when its gateway received it is in none: no rule has state of then any more, and
+    by its receipt it is told apart at every replay in the same way.
+    """
     for spec in catalog.products.values():
         for domain in spec.domains:
-            yield _typed_view(spec, domain)
+            yield _typed_view(spec, domain, judged_hours)
 
 
 def rule_views(catalog: Catalog) -> list[str]:
@@ -42,7 +46,7 @@ def rule_views(catalog: Catalog) -> list[str]:
     return [*views, "messages"]
 
 
-def _typed_view(spec: ProductSpec, domain: str) -> str:
+def _typed_view(spec: ProductSpec, domain: str, judged_hours: int) -> str:
     columns = [f"`{name}`" for name in _MESSAGE]
     columns += [
         f"{column.kind}s['{column.name}'] AS `{column_name(column.name)}`"
@@ -52,7 +56,8 @@ def _typed_view(spec: ProductSpec, domain: str) -> str:
     return (
         f"CREATE TEMPORARY VIEW `{view_name(spec.product, domain)}` AS\n"
         f"SELECT {', '.join(columns)}\n"
-        f"FROM messages\nWHERE product = '{spec.product}' AND domain = '{domain}'"
+        f"FROM messages\nWHERE product = '{spec.product}' AND domain = '{domain}'\n"
+        f"  AND TIMESTAMPDIFF(HOUR, event_time, received_at) < {judged_hours}"
     )
 
 
