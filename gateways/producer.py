@@ -75,9 +75,9 @@ class Producer:
         """Whether `offer` would not wait."""
         return self._batches.size < self._memory and self._ends_at is None
 
-    def refuse(self) -> None:
-        """From now on `offer` raises Unavailable, also where it waits."""
-        self._ends_at = _now() + FLUSH_SECONDS
+    def refuse(self, patience: float = FLUSH_SECONDS) -> None:
+        """From now on `offer` raises Unavailable, also where it waits; `run` ends within `patience` seconds."""
+        self._ends_at = _now() + patience
         self._room.set()
 
     async def run(self) -> None:
@@ -94,8 +94,7 @@ class Producer:
 
         What is left then was never told to be durable: its senders hear so and still have it.
         """
-        self.refuse()
-        self._ends_at = _now() + patience
+        self.refuse(patience)
         await asyncio.wait([running])
         left = list(self._batches.all())
         if left and not await self._to_spool(left):

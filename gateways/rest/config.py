@@ -6,10 +6,10 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from gateways.errors import GatewayConfigError
+from gateways.server_tls import File, TlsConfig
 from udfs.model import Strict
 
 Host = Annotated[str, Meta(min_length=1, description="address to listen at; loopback unless it is said")]
-File = Annotated[str, Meta(min_length=1, description="beside the gateway file unless absolute")]
 Patterns = Annotated[tuple[str, ...], Meta(description="names, or shell patterns of them: `*`, `site-7/*`")]
 Rate = Annotated[float, Meta(ge=0.01, description="requests a second, and as many at once")]
 Algorithm = Literal["RS256", "ES256", "EdDSA"]
@@ -50,14 +50,6 @@ class AuthConfig(Strict, kw_only=True, frozen=True):
 
     keys: tuple[KeyConfig, ...] = ()
     jwt: JwtConfig | None = None
-
-
-class TlsConfig(Strict, kw_only=True, frozen=True):
-    """TLS; with `client_ca`, only senders whose certificate that authority has signed are let in."""
-
-    certificate: File
-    key: File
-    client_ca: File | None = None
 
 
 class RestConfig(Strict, kw_only=True, frozen=True):

@@ -4,19 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from gateways.server_tls import TlsConfig
 from udfs.model import Strict
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-
-
-class TlsConfig(Strict, kw_only=True, frozen=True):
-    """Files in PEM, beside the gateway file unless absolute."""
-
-    certificate: Annotated[str, Meta(min_length=1, description="with those that it was signed by")]
-    key: Annotated[str, Meta(min_length=1)]
-    client_ca: Annotated[
-        str | None, Meta(description="who must have signed the certificate that each client shows; else none is asked")
-    ] = None
 
 
 class TcpConfig(Strict, kw_only=True, frozen=True):

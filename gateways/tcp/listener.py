@@ -14,7 +14,8 @@ from gateways.errors import GatewayConfigError
 from gateways.intake import Intake
 from gateways.metrics import Metrics
 from gateways.rates import Rates
-from gateways.tcp.config import TcpConfig, TlsConfig
+from gateways.server_tls import TlsConfig
+from gateways.tcp.config import TcpConfig
 from gateways.tcp.connection import Connection
 from gateways.tcp.session import PROTOCOL, Session
 from udfs.catalog import Catalog
