@@ -157,8 +157,9 @@ class _Sending:
 
     async def wait(self) -> None:
         """Returns when all is durable; raises Unavailable where something will not be."""
-        for sent in self._under_way:
+        for sent in tuple(self._under_way):
             await asyncio.gather(*sent.durable)
+            await self.store_now_and_then()
 
     async def store_now_and_then(self) -> None:
         if self._clock() - self._stored >= STORE_SECONDS:

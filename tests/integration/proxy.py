@@ -1,17 +1,21 @@
-"""A way to a server that a test can break: connections through it end, and none is taken, while it is down."""
+"""A way to a server that a test can break, or make slow: while it is down, connections end and none is taken."""
 
 import socket
 import threading
+import time
 from contextlib import suppress
 
 from local.process import LOOPBACK
 
 
 class Proxy:
-    """Forwards TCP connections to `target`; to its clients, the server is away while the proxy is down."""
+    """Forwards TCP connections to `target`; to its clients, the server is away while the proxy is down.
 
-    def __init__(self, target: tuple[str, int]) -> None:
-        self._target = target
+    Each connection carries at most `rate` bytes/s in either direction.
+    """
+
+    def __init__(self, target: tuple[str, int], rate: float = float("inf")) -> None:
+        self._target, self._rate = target, rate
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
@@ -50,12 +54,13 @@ class Proxy:
                 with self._lock:
                     self._pairs.append((client, server))
                 for one, other in ((client, server), (server, client)):
-                    threading.Thread(target=_forward, args=(one, other), daemon=True).start()
+                    threading.Thread(target=_forward, args=(one, other, self._rate), daemon=True).start()
 
 
-def _forward(one: socket.socket, other: socket.socket) -> None:
+def _forward(one: socket.socket, other: socket.socket, rate: float) -> None:
     with suppress(OSError):
-        while data := one.recv(1 << 16):
+        while data := one.recv(1 << 14):
+            time.sleep(len(data) / rate)
             other.sendall(data)
     _close(other)
 

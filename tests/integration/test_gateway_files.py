@@ -7,12 +7,15 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from deployment import ROOT, Deployment, deploy, wait_until
+from proxy import Proxy
 
 from jobs.store import migrate_aurora
 from local.ministack import LAKE_BUCKET, client, kinesis_client
@@ -43,6 +46,14 @@ def bucket(deployment: Deployment) -> str:
         Bucket="loggers", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
     return "loggers"
+
+
+@pytest.fixture(scope="module")
+def slow(deployment: Deployment) -> Deployment:
+    """The same deployment by a slow way to AWS."""
+    address = urlsplit(deployment.environment["SLUICE_AWS_ENDPOINT"])
+    proxy = Proxy((address.hostname or "", address.port or 80), rate=400_000)
+    return replace(deployment, environment=deployment.environment | {"SLUICE_AWS_ENDPOINT": proxy.url})
 
 
 def row(number: int) -> str:
@@ -112,7 +123,7 @@ def stored(deployment: Deployment, query: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_load_that_is_killed_goes_on_and_every_row_is_there_once(
-    deployment: Deployment, catalog: Catalog, tmp_path: Path
+    deployment: Deployment, slow: Deployment, catalog: Catalog, tmp_path: Path
 ) -> None:
     source = tmp_path / "in"
     (source / "kill-1").mkdir(parents=True)
@@ -129,8 +140,8 @@ def test_a_load_that_is_killed_goes_on_and_every_row_is_there_once(
         "SELECT coalesce(max(payloads), 0) FROM gateway_file WHERE location LIKE '%/kill-1/a.csv' AND state = 'loading'"
     )
     before = 0
-    for _ in range(2):  # in the middle of the first file
-        command = Command(deployment, tmp_path, "files", *wanted)
+    for _ in range(2):  # in the middle of the first file, which takes about ten seconds by this way to Kinesis
+        command = Command(slow, tmp_path, "files", *wanted)
         wait_until(lambda: stored(deployment, done)[0][0] > before, "the load to go on", command.check)  # noqa: B023
         command.kill()
         [(before,)] = stored(deployment, done)
