@@ -1,32 +1,37 @@
-"""`sluice`: the one command line; each module of this package brings its commands, registered here."""
+"""`sluice`: the one command line; each module of this package brings its commands, named here."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
-from cli.aggregate import aggregate_app
-from cli.alarm import alarm_app
-from cli.dlq import dlq_app
-from cli.formula import formula_app
-from cli.gateway import gateway_app
-from cli.lake import lake_app
-from cli.master import master_app
-from cli.package import package
-from cli.quality import quality
-from cli.relay import relay_app
-from cli.rule import rule_app
-from cli.rule_docs import docs
-from cli.rule_tune import tune
-from cli.run import run
-from cli.spec import decode, spec_app
-from cli.spec_doc import doc
-from cli.spec_new import new
-from cli.spec_versions import diff, lock
+from cli.lazy import LazyGroup
 from cli.specs_folder import Settings
-from cli.stack import stack_app
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+class Commands(LazyGroup):
+    """All commands, in the order of `--help`."""
+
+    lazy: ClassVar = {
+        "run": "cli.run:run",
+        "decode": "cli.spec:decode",
+        "package": "cli.package:package",
+        "quality": "cli.quality:quality",
+        "spec": "cli.spec:spec_app",
+        "rule": "cli.rule:rule_app",
+        "aggregate": "cli.aggregate:aggregate_app",
+        "alarm": "cli.alarm:alarm_app",
+        "master": "cli.master:master_app",
+        "formula": "cli.formula:formula_app",
+        "gateway": "cli.gateway:gateway_app",
+        "relay": "cli.relay:relay_app",
+        "dlq": "cli.dlq:dlq_app",
+        "lake": "cli.lake:lake_app",
+        "stack": "cli.stack:stack_app",
+    }
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -38,26 +43,3 @@ def settings(
 ) -> None:
     """Turn the bytes of IoT devices into clean data, trusted alarms and answered faults."""
     context.obj = Settings(specs)
-
-
-app.command()(run)
-app.command()(decode)
-app.command()(package)
-app.command()(quality)
-rule_app.command()(docs)
-rule_app.command()(tune)
-spec_app.command()(new)
-spec_app.command()(doc)
-spec_app.command()(lock)
-spec_app.command()(diff)
-app.add_typer(spec_app, name="spec")
-app.add_typer(rule_app, name="rule")
-app.add_typer(aggregate_app, name="aggregate")
-app.add_typer(alarm_app, name="alarm")
-app.add_typer(master_app, name="master")
-app.add_typer(formula_app, name="formula")
-app.add_typer(gateway_app, name="gateway")
-app.add_typer(relay_app, name="relay")
-app.add_typer(dlq_app, name="dlq")
-app.add_typer(lake_app, name="lake")
-app.add_typer(stack_app, name="stack")

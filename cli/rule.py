@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 from rich.console import Console
 
+from cli.lazy import LazyGroup
 from cli.rule_report import render_difference, result_table
 from cli.specs_folder import load_catalog
 from jobs.rule_case_files import cases_file, read_all_cases
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent.parent
 _out = Console(highlight=False)
 
-rule_app = typer.Typer(no_args_is_help=True)
+
+class RuleCommands(LazyGroup):
+    """The commands that stand in modules of their own."""
+
+    lazy: ClassVar = {"docs": "cli.rule_docs:docs", "tune": "cli.rule_tune:tune"}
+
+
+rule_app = typer.Typer(cls=RuleCommands, no_args_is_help=True)
 
 
 @rule_app.callback()

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 import typer
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.lazy import LazyGroup
 from cli.specs_folder import find_product, load_catalog, specs_folder
 from gateways.tcp.examples import StreamResult, run_stream_examples
 from udfs.errors import DecodeError
@@ -24,7 +25,21 @@ from udfs.releases import ReleaseError, read_releases, release_of
 from udfs.row import number_text
 from udfs.timestamps import parse_iso
 
-spec_app = typer.Typer(no_args_is_help=True, help="Product specs: draft, test, explain, document, version.")
+
+class SpecCommands(LazyGroup):
+    """The commands that stand in modules of their own."""
+
+    lazy: ClassVar = {
+        "new": "cli.spec_new:new",
+        "doc": "cli.spec_doc:doc",
+        "lock": "cli.spec_versions:lock",
+        "diff": "cli.spec_versions:diff",
+    }
+
+
+spec_app = typer.Typer(
+    cls=SpecCommands, no_args_is_help=True, help="Product specs: draft, test, explain, document, version."
+)
 
 
 def decode(
