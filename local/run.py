@@ -26,8 +26,8 @@ from udfs.catalog import compile_catalog, read_specs
 from udfs.masters import compile_masters, read_masters
 
 LINE_SECONDS: Final = 5.0
-SETTLE_SECONDS: Final = 60.0
-"""The stores may take this long after the last message: bundles, checkpoints, the lake's commits."""
+STANDSTILL_SECONDS: Final = 60.0
+"""In a run that goes on, bundles, checkpoints and the commits of the lake change something in less."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,15 @@ def _watch(
 
 
 def _settle(simulator: FleetSimulator, job: Job, stores: Stores, keys: dict[str, str], ttl_days: int) -> list[Check]:
-    deadline = time.monotonic() + SETTLE_SECONDS
+    """All checks as soon as they hold, or when the stores have stood still for so long that they will not."""
+    checks: list[Check] = []
+    changed = time.monotonic()
     while True:
         job.check()
-        checks = reconcile(simulator.ledger, stores, keys, ttl_days)
-        if all(check.holds for check in checks) or time.monotonic() > deadline:
+        before, checks = checks, reconcile(simulator.ledger, stores, keys, ttl_days)
+        if checks != before:
+            changed = time.monotonic()
+        if all(check.holds for check in checks) or time.monotonic() - changed > STANDSTILL_SECONDS:
             return checks
         time.sleep(1)
 
