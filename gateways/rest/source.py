@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +13,7 @@ import uvicorn
 
 from gateways.errors import GatewayConfigError
 from gateways.intake import Intake
+from gateways.listening import listen
 from gateways.metrics import Metrics
 from gateways.rest.app import build_app
 from gateways.rest.auth import Auth
@@ -21,6 +21,7 @@ from gateways.rest.bodies import Bodies
 from gateways.rest.config import RestConfig, check_config, is_loopback
 from gateways.rest.connections import BoundedConnection
 from gateways.rest.messages import Messages
+from gateways.server_tls import server_context
 from udfs.catalog import Catalog
 
 _log = structlog.get_logger(__name__)
@@ -60,16 +61,16 @@ class RestSource:
         await serving
 
     def _listen(self) -> socket.socket:
-        address = (self._config.host, self._config.port)
-        family = socket.AF_INET6 if ":" in self._config.host else socket.AF_INET
+        config = self._config
         try:
-            return socket.create_server(address, family=family)
+            return listen(config.host, config.port, config.body_s)
         except OSError as error:
-            message = f"cannot listen at {address[0]} port {address[1]}: {error.strerror or error}"
+            message = f"cannot listen at {config.host} port {config.port}: {error.strerror or error}"
             raise GatewayConfigError("gateway", "rest.port", message) from error
 
 
 def _uvicorn_config(config: RestConfig, folder: Path, app: Any, metrics: Metrics) -> uvicorn.Config:
+    tls = None if config.tls is None else server_context(config.tls, folder, "rest.tls")
     wanted = uvicorn.Config(
         app,
         http=partial(BoundedConnection, config, metrics),  # type: ignore[arg-type]
@@ -83,20 +84,7 @@ def _uvicorn_config(config: RestConfig, folder: Path, app: Any, metrics: Metrics
         reset_contextvars=True,  # what is bound for one request's logs is not for the next one's
         timeout_keep_alive=int(config.head_s) + 1,
         timeout_graceful_shutdown=int(config.body_s + config.answer_s) + 1,
-        **_tls(config, folder),
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
-    try:
-        wanted.load()
-    except (OSError, ssl.SSLError) as error:
-        raise GatewayConfigError("gateway", "rest.tls", f"certificate and key cannot be used: {error}") from error
+    wanted.load()
     return wanted
-
-
-def _tls(config: RestConfig, folder: Path) -> dict[str, Any]:
-    if config.tls is None:
-        return {}
-    tls = config.tls
-    wanted = {"ssl_certfile": folder / tls.certificate, "ssl_keyfile": folder / tls.key}
-    if tls.client_ca is None:
-        return wanted
-    return wanted | {"ssl_ca_certs": folder / tls.client_ca, "ssl_cert_reqs": ssl.CERT_REQUIRED}

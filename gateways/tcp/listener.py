@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import ssl
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -12,9 +11,10 @@ import structlog
 
 from gateways.errors import GatewayConfigError
 from gateways.intake import Intake
+from gateways.listening import listen
 from gateways.metrics import Metrics
 from gateways.rates import Rates
-from gateways.server_tls import TlsConfig
+from gateways.server_tls import server_context
 from gateways.tcp.config import TcpConfig
 from gateways.tcp.connection import Connection
 from gateways.tcp.session import PROTOCOL, Session
@@ -26,12 +26,8 @@ WATCH_SECONDS: Final = 1.0
 DRAIN_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 0.02
 _ACCEPT_PAUSE_SECONDS: Final = 0.2
-_BACKLOG: Final = 1024
 _RECEIVE_BYTES: Final = 64 << 10
 """What the system may hold of a sender that the gateway lets wait, and so the most that comes at once."""
-_KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""A peer that is gone without a word is found out two minutes later."""
-
 _FILE: Final = "gateway file"
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +40,7 @@ class Listener:
     ) -> None:
         self._config, self._path, self._intake, self._metrics = config, path, intake, metrics
         self._streams = [_stream(name, catalog, f"{path}.products") for name in config.products]
-        self._tls = None if config.tls is None else _tls_context(config.tls, folder, f"{path}.tls")
+        self._tls = None if config.tls is None else server_context(config.tls, folder, f"{path}.tls")
         self._rates = Rates(config.frames_per_s)
         self._connections: set[Connection] = set()
         self._addresses: Counter[str] = Counter()
@@ -100,9 +96,6 @@ class Listener:
         """Gives the socket to the connection, which under TLS takes a handshake."""
         try:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _KEEPALIVE.items():
-                connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection,
                 connected,
@@ -178,22 +171,9 @@ def _stream(name: str, catalog: Catalog, path: str) -> StreamSpec:
 
 
 def _bind(config: TcpConfig, path: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        server = socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
+        server = listen(config.host, config.port, config.idle_s)
     except OSError as error:
         raise GatewayConfigError(_FILE, f"{path}.port", f"{config.host}:{config.port}: {error.strerror}") from error
     server.setblocking(False)
     return server
-
-
-def _tls_context(config: TlsConfig, folder: Path, path: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(folder / config.certificate, folder / config.key)
-        if config.client_ca is not None:
-            context.load_verify_locations(folder / config.client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError) as error:
-        raise GatewayConfigError(_FILE, path, f"the files cannot be read as PEM: {error}") from error
-    return context

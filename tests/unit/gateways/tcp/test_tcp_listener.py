@@ -29,7 +29,10 @@ def listen(folder: Path, listener: str) -> None:
     [
         ("{port: 0, products: [concox-gt60]}", "tcp[0].products: no product `concox-gt60` in the specs, did you mean"),
         ("{port: 0, products: [milesight-am319]}", "the spec of `milesight-am319` has no section `stream`"),
-        ("{port: 0, products: [concox-gt06], tls: {certificate: a.pem, key: a.key}}", "tcp[0].tls: the files cannot"),
+        (
+            "{port: 0, products: [concox-gt06], tls: {certificate: a.pem, key: a.key}}",
+            "a.key: tcp[0].tls: cannot be",
+        ),
     ],
 )
 def test_what_the_file_names_must_be_there(tmp_path: Path, listener: str, message: str) -> None:
