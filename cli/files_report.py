@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Self
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from gateways.files.places import Found
 from gateways.files.progress import FileLoad
@@ -49,7 +50,7 @@ class FilesReport:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(binary_units=True),
             TextColumn("{task.fields[rate]:,.0f} rows/s"),
@@ -142,7 +143,7 @@ def table(ended: Sequence[Ended]) -> Table:
     for each in ended:
         load = each.load
         style = "red" if load.state == "quarantined" else "yellow" if load.dead_letters or load.refused else None
-        shown.add_row(each.name, each.outcome, *_figures([load]), style=style)
+        shown.add_row(Text(each.name), each.outcome, *_figures([load]), style=style)
     shown.add_section()
     shown.add_row(f"{len(ended)} file{'s' if len(ended) != 1 else ''}", "", *_figures([each.load for each in ended]))
     return shown

@@ -28,8 +28,12 @@ _GONE: Final = ("404", "NoSuchKey", "412", "PreconditionFailed")
 
 @dataclass(frozen=True)
 class Found:
-    """A file in its place: `name` within the source, `version` changes with its bytes, `modified_at` is epoch ms."""
+    """A file in its place: `name` within the source, `version` changes with its bytes, `modified_at` is epoch ms.
 
+    `key` is what its place knows it by; `location` and `name` are texts, in which bytes that are none stand as escapes.
+    """
+
+    key: str
     location: str
     name: str
     version: str
@@ -76,7 +80,9 @@ class Folder:
 
     @contextmanager
     def open(self, found: Found) -> Iterator[Path]:
-        path = Path(found.location)
+        path = Path(found.key)
+        if found.key != found.location:
+            raise BadFile("name", f"{found.location}: its name is no UTF-8: rename it")
         _check_size(found)
         self._check_same(found, path)
         yield path
@@ -95,12 +101,16 @@ class Folder:
         name = path.relative_to(self._root)
         if any(part.startswith(".") for part in name.parts) or name.parts[0] in (self._done, self._quarantine):
             return False
-        return fnmatchcase(name.as_posix(), self._pattern) and path.is_file()
+        if not fnmatchcase(name.as_posix(), self._pattern) or not path.is_file():
+            return False
+        # Who may write here may make links, too, and must not read by them what the gateway may.
+        return not path.is_symlink() or path.resolve().is_relative_to(self._root)
 
     def _found(self, path: Path) -> Found:
         stat = path.stat()
-        name, version = path.relative_to(self._root).as_posix(), f"{stat.st_size}-{stat.st_mtime_ns}"
-        return Found(str(path), name, version, stat.st_size, stat.st_mtime_ns // 1_000_000)
+        location, name = _text(path), _text(path.relative_to(self._root))
+        version = f"{stat.st_size}-{stat.st_mtime_ns}"
+        return Found(str(path), location, name, version, stat.st_size, stat.st_mtime_ns // 1_000_000)
 
     def _check_same(self, found: Found, path: Path) -> None:
         try:
@@ -115,7 +125,7 @@ class Folder:
         if target.exists():
             target = target.with_name(f"{target.name}.{found.version}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        return Path(found.location).rename(target)
+        return Path(found.key).rename(target)
 
 
 class Prefix:
@@ -151,10 +161,9 @@ class Prefix:
     @contextmanager
     def open(self, found: Found) -> Iterator[Path]:
         _check_size(found)
-        key = self._key(found)
         with tempfile.NamedTemporaryFile(prefix="sluice-") as copy:
             try:
-                answer = self._s3.get_object(Bucket=self.bucket, Key=key, IfMatch=found.version)
+                answer = self._s3.get_object(Bucket=self.bucket, Key=found.key, IfMatch=found.version)
             except ClientError as error:
                 raise _gone(error, found.location) from error
             for chunk in answer["Body"].iter_chunks(1 << 20):
@@ -164,7 +173,7 @@ class Prefix:
 
     def put_aside(self, found: Found, error: BadFile) -> None:
         target = self._quarantine + found.name
-        source = {"Bucket": self.bucket, "Key": self._key(found)}
+        source = {"Bucket": self.bucket, "Key": found.key}
         self._s3.copy(source, self.bucket, target)
         self._s3.put_object(Bucket=self.bucket, Key=target + _REASON, Body=_reason(found, error))
 
@@ -173,10 +182,7 @@ class Prefix:
 
     def _found(self, key: str, etag: str, size: int, modified: Any) -> Found:
         at = round(modified.timestamp() * 1000)
-        return Found(f"s3://{self.bucket}/{key}", self._name(key), etag, size, at)
-
-    def _key(self, found: Found) -> str:
-        return found.location.removeprefix(f"s3://{self.bucket}/")
+        return Found(key, f"s3://{self.bucket}/{key}", self._name(key), etag, size, at)
 
     def _name(self, key: str) -> str:
         return key.removeprefix(self.prefix).lstrip("/") or key.rpartition("/")[2]
@@ -191,6 +197,10 @@ def s3_client(aws: Aws) -> Any:
     style: Any = {"addressing_style": "path"} if aws.path_style else {}
     config = BotoConfig(connect_timeout=3, read_timeout=60, s3=style)
     return boto3.client("s3", region_name=aws.region, endpoint_url=aws.endpoint or None, config=config)
+
+
+def _text(path: Path) -> str:
+    return bytes(path).decode("utf-8", "backslashreplace")
 
 
 def _check_size(found: Found) -> None:

@@ -84,7 +84,7 @@ class Progress:
             connection.execute(_WRITE, msgspec.structs.asdict(load))
             with connection.cursor() as cursor:
                 cursor.executemany(
-                    _REFUSE, [(load.product, load.content, load.devices, *payload) for payload in refused]
+                    _REFUSE, [(load.product, load.content, load.devices, *_storable(payload)) for payload in refused]
                 )
 
     def _select(self, query: str, parameters: list[Any]) -> list[FileLoad]:
@@ -93,3 +93,8 @@ class Progress:
 
     def _connect(self) -> "psycopg.Connection[Any]":
         return psycopg.connect(self._aurora.conninfo(self._aurora.write_host))
+
+
+def _storable(payload: RefusedPayload) -> RefusedPayload:
+    """A device that a JSON document names may hold a NUL, a text of PostgreSQL none."""
+    return payload._replace(device=payload.device.replace("\0", "\\0"))

@@ -19,6 +19,9 @@ MAX_SMALL_FILE: Final = 64 << 20
 """Bytes that any packed file may unpack to, whatever its ratio."""
 
 MAX_MEMBERS: Final = 10_000
+_BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Methods of which a part is unpacked at a time; of others, zipfile unpacks at once whatever some KiB hold."""
+
 PACKED: Final = (".gz", ".zst", ".zip")
 
 _CORRUPT: Final = (
@@ -88,6 +91,9 @@ def _members(file: IO[bytes], name: str, limit: int) -> Iterator[Part]:
         raise BadFile("too_large", f"{name}.zip: holds {len(infos)} files, at most {MAX_MEMBERS} are taken")
     for info in infos:
         member = f"{name}/{info.filename}"
+        if info.compress_type not in _BOUNDED:
+            message = f"{member}: is packed by method {info.compress_type}: only stored and deflated ones are unpacked"
+            raise BadFile("corrupt", message)
         try:
             stream = archive.open(info)
         except _CORRUPT as error:

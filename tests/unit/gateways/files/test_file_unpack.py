@@ -79,5 +79,15 @@ def test_members_share_one_bound() -> None:
         unpacked(zipped({"a": half, "b": half}), "bomb.zip")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_can_only_be_unpacked_at_once_is_not_begun(method: int) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", method) as archive:
+        archive.writestr("day.csv", TEXT)
+    with pytest.raises(BadFile, match=r"x/day.csv: is packed by method \d+: only stored and deflated") as caught:
+        unpacked(data.getvalue(), "x.zip")
+    assert caught.value.reason == "corrupt"
+
+
 def test_the_plain_name_loses_a_packing_only() -> None:
     assert [plain_name(name) for name in ("a.csv.gz", "a.csv", "a.zip")] == ["a.csv", "a.csv", "a"]
