@@ -52,7 +52,11 @@ def run(
 @gateway_app.command("key")
 def key(name: Annotated[str, typer.Argument(help="Who sends: a-z, 0-9, - and _.")]) -> None:
     """Draw an API key of the REST gateway: the key for its sender, and the line for the gateway file."""
-    drawn = new_key(name)
+    try:
+        drawn = new_key(name)
+    except SluiceError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
     typer.echo(f"for the sender, once:  X-API-Key: {drawn.key}")
     typer.echo(f"under rest.auth.keys:  - {{name: {name}, secret: {drawn.secret}}}")
 

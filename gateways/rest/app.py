@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Iterable
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
 from litestar import Litestar, Request, get, post
-from litestar.params import Parameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from structlog.contextvars import bind_contextvars
@@ -18,13 +17,12 @@ from gateways.metrics import Metrics
 from gateways.rest.auth import Auth
 from gateways.rest.bodies import Bodies
 from gateways.rest.config import RestConfig
-from gateways.rest.messages import PROTOCOL, Messages, Outcome, Stated
+from gateways.rest.messages import PROTOCOL, Messages, Outcome, read_stated
 from gateways.rest.openapi import document
-from gateways.rest.payloads import Firmware, Milliseconds, Port, Product, read_payloads
+from gateways.rest.payloads import read_payloads
 from gateways.rest.problems import ProblemError, respond
 
 JSON: Final = "application/json"
-_KEY: Final = r'^("[A-Za-z0-9_.:/+=@\-]{1,200}"|[A-Za-z0-9_.:/+=@\-]{1,200})$'
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -53,15 +51,7 @@ def build_app(
     """The ASGI application."""
 
     @post("/v1/devices/{device:str}/messages", status_code=202)
-    async def post_messages(
-        request: AnyRequest,
-        device: str,
-        product: Product | None = None,
-        port: Port | None = None,
-        firmware: Firmware | None = None,
-        event_time: Milliseconds | None = None,
-        idempotency_key: Annotated[str | None, Parameter(header="Idempotency-Key", pattern=_KEY)] = None,
-    ) -> Answer:
+    async def post_messages(request: AnyRequest, device: str) -> Answer:
         device = unquote(device)
         bind_contextvars(protocol=PROTOCOL, device=device, connection=_connection(request))
         sender = auth.sender(request.headers)
@@ -70,7 +60,8 @@ def build_app(
         sender.check_device(device)
         _check_headers(request)
         media_type, parameters = request.content_type
-        stated = Stated(product, port, firmware, event_time, idempotency_key and idempotency_key.strip('"'))
+        # The framework would lose the bounds that these types have.
+        stated = read_stated(dict(request.query_params), request.headers.get("idempotency-key"))
         async with bodies.read(request) as body:
             payloads = read_payloads(media_type, parameters.get("charset", "utf-8"), body, config.max_items)
             prepared = messages.prepare(sender, device, payloads, stated, time.time_ns() // 1_000_000)

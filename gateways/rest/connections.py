@@ -1,7 +1,7 @@
 """A connection, bounded: how many there are, how large the head of a request may be, and how long it may take.
 
 uvicorn bounds none of these where no request has come: who connects and says nothing, or a byte now and then, would
-stay for ever.
+stay for ever. Nor does it bound how many requests come before the first is answered.
 """
 
 import asyncio
@@ -15,6 +15,9 @@ from gateways.rest.messages import PROTOCOL
 from gateways.rest.problems import MEDIA_TYPE, ProblemError, unavailable
 
 MAX_HEAD_BYTES: Final = 64 << 10
+MAX_PIPELINED: Final = 64
+"""Requests of a connection that wait for the answers before theirs."""
+
 _BUSY_SECONDS: Final = 5.0
 
 
@@ -24,6 +27,7 @@ class BoundedConnection(HttpToolsProtocol):
     def __init__(self, limits: RestConfig, metrics: Metrics, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
         self._limits, self._metrics = limits, metrics
+        self._heads = 0
         self._head_bytes: int | None = None
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -44,14 +48,15 @@ class BoundedConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        had_begun = self._head_bytes is not None
+        heads = self._heads
         super().data_received(data)
-        if had_begun and self._head_bytes is not None:
+        if self._head_bytes is not None and self._heads == heads:  # a head that began before, and has not ended
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self._end("large_head", ProblemError(431, "large_head", "the head of the request is too large"))
 
     def on_message_begin(self) -> None:
+        self._heads += 1
         self._head_bytes = 0
         super().on_message_begin()
 
@@ -59,15 +64,27 @@ class BoundedConnection(HttpToolsProtocol):
         self._head_bytes = None
         self._stop_timer()
         super().on_headers_complete()
+        if self._are_too_many:
+            raise ValueError("too many requests at once")  # the parser ends, and send_400_response tells why
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        # What is left of a body that was refused is read over, in the time that the next head has.
-        if not self.transport.is_closing() and not self.pipeline:
+        if self.pipeline:
+            self.flow.pause_reading()  # uvicorn reads on, and more would come than are answered
+        elif self.cycle.response_complete and not self.transport.is_closing():
+            # What is left of a body that was refused is read over, in the time that the next head has.
             self._expect_head()
 
     def send_400_response(self, msg: str) -> None:
-        self._end("bad_request", ProblemError(400, "bad_request", msg))
+        if self._are_too_many:
+            detail = f"{MAX_PIPELINED} requests wait for the answers before theirs: read answers first"
+            self._end("pipelined", ProblemError(429, "rate_limited", detail))
+        else:
+            self._end("bad_request", ProblemError(400, "bad_request", msg))
+
+    @property
+    def _are_too_many(self) -> bool:
+        return len(self.pipeline) > MAX_PIPELINED
 
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(self._limits.head_s, self._head_is_late)

@@ -11,6 +11,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from gateways.errors import GatewayConfigError
 from gateways.rates import Rates
 from gateways.rest.config import KeyConfig
@@ -31,9 +33,15 @@ class NewKey(NamedTuple):
 
 
 def new_key(name: str) -> NewKey:
-    """Draws a key at random."""
+    """Draws a key at random; raises GatewayConfigError where no key may be called so."""
     secret, salt = secrets.token_urlsafe(_SECRET_BYTES), os.urandom(_SALT_BYTES)
-    return NewKey(f"{name}.{secret}", f"sha256:{salt.hex()}:{_hash(salt, secret).hex()}")
+    drawn = NewKey(f"{name}.{secret}", f"sha256:{salt.hex()}:{_hash(salt, secret).hex()}")
+    try:
+        msgspec.convert({"name": name, "secret": drawn.secret}, KeyConfig)
+    except msgspec.ValidationError as error:
+        message = f"`{name}`: expected a-z, 0-9, - and _, a letter or digit first, 63 characters at most"
+        raise GatewayConfigError("sluice gateway key", "NAME", message) from error
+    return drawn
 
 
 class ApiKeys:

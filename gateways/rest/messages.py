@@ -5,18 +5,18 @@ device (`max_step`, `monotonic`) is the job's alone to judge.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 import structlog
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from gateways.devices import Device
 from gateways.errors import Refused
 from gateways.intake import Intake
 from gateways.metrics import Metrics
-from gateways.rest.payloads import Payload
+from gateways.rest.payloads import Firmware, Milliseconds, Payload, Port, Product
 from gateways.rest.problems import Fault, ProblemError, problem_of, unavailable
 from gateways.rest.senders import Sender
 from jobs.dead_letters import INTERNAL_ERROR
@@ -40,14 +40,23 @@ _MEDIA_TYPES: Final = {
 _log = structlog.get_logger(__name__)
 
 
-class Stated(NamedTuple):
+class Stated(msgspec.Struct, frozen=True, kw_only=True):
     """What a request says of its payloads where they do not say it themselves; `event_time` is epoch milliseconds."""
 
-    product: str | None = None
-    port: int | None = None
-    firmware: str | None = None
-    event_time: int | None = None
-    key: str | None = None
+    product: Product | None = None
+    port: Port | None = None
+    firmware: Firmware | None = None
+    event_time: Milliseconds | None = None
+    key: Annotated[str, Meta(pattern=r'^("[A-Za-z0-9_.:/+=@\-]{1,200}"|[A-Za-z0-9_.:/+=@\-]{1,200})$')] | None = None
+
+
+def read_stated(parameters: Mapping[str, str], key: str | None) -> Stated:
+    """Of the query's parameters, and the Idempotency-Key with its quotes or without; raises ProblemError 400."""
+    try:
+        stated = msgspec.convert({**parameters, "key": key}, Stated, strict=False)
+    except msgspec.ValidationError as error:
+        raise ProblemError(400, "bad_parameter", str(error)) from error
+    return msgspec.structs.replace(stated, key=stated.key and stated.key.strip('"'))
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -88,7 +97,7 @@ class Messages:
         for index, payload in enumerate(payloads):
             key = stated.key if len(payloads) == 1 or stated.key is None else f"{stated.key}#{index}"
             try:
-                envelope = self._envelope(sender, device, payload, stated._replace(key=key), now)
+                envelope = self._envelope(sender, device, payload, msgspec.structs.replace(stated, key=key), now)
                 prepared.append(Prepared(envelope, self._intake.prepare(envelope)))
             except (ProblemError, Refused) as error:
                 problems[index] = problem_of(error)

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException
 
 from gateways.errors import Reason, Refused, Unavailable
 from udfs.errors import SluiceError
@@ -101,9 +101,6 @@ def problem_of(error: Exception) -> ProblemError:
         return ProblemError(STATUS_OF_REFUSAL[error.reason], error.reason, error.message)
     if isinstance(error, Unavailable):
         return unavailable(error.message, error.retry_after)
-    if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        named = "; ".join(f"{fault.get('key', '?')}: {fault.get('message', '?')}" for fault in error.extra)
-        return ProblemError(400, "bad_parameter", named)
     if isinstance(error, HTTPException) and error.status_code < 500:
         reason, detail = _BY_FRAMEWORK.get(error.status_code, ("bad_request", error.detail))
         return ProblemError(error.status_code, reason, detail, headers=dict(error.headers or {}))

@@ -23,6 +23,12 @@ def test_the_file_does_not_hold_the_key_and_no_two_hashes_are_alike() -> None:
     assert new_key("fleet-a").secret != drawn.secret
 
 
+@pytest.mark.parametrize("name", ["Fleet A", "", "-a", "a.b", "a" * 64])
+def test_no_key_is_drawn_for_a_name_that_the_file_may_not_have(name: str) -> None:
+    with pytest.raises(GatewayConfigError, match="expected a-z, 0-9"):
+        new_key(name)
+
+
 @pytest.mark.parametrize(
     "presented", ["", ".", "fleet-a", "fleet-a.", "fleet-a.x", f"fleet-b.{SECRET}", f" fleet-a.{SECRET}", "ä.\udcff"]
 )
