@@ -39,6 +39,10 @@ class GatewayConfig(Strict, kw_only=True, frozen=True):
     rest: RestConfig | None = None
     files: Annotated[tuple[FilesConfig, ...], Meta(description="folders and prefixes to watch")] = ()
 
+    def __post_init__(self) -> None:
+        if not (self.tcp or self.mqtt or self.rest or self.files):
+            raise ValueError("nothing to listen to: name `tcp`, `mqtt`, `rest` or `files`")
+
 
 def read_gateway(file: Path) -> GatewayConfig:
     """Raises SpecError with line and column, or GatewayConfigError where there is no such file."""

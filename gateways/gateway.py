@@ -12,7 +12,7 @@ import psycopg
 import structlog
 from prometheus_client import start_http_server
 
-from gateways.config import GatewayConfig
+from gateways.config import GatewayConfig, MetricsConfig
 from gateways.devices import Devices
 from gateways.emf import EmbeddedMetrics
 from gateways.errors import GatewayConfigError
@@ -61,8 +61,7 @@ async def run_gateway(
     await asyncio.to_thread(stream.check)
     await asyncio.to_thread(_first_look, devices, config)
     if config.metrics is not None:
-        server, _ = start_http_server(config.metrics.port, config.metrics.host, metrics.registry)
-        _log.info("metrics", host=config.metrics.host, port=server.server_port)
+        _serve_metrics(config.metrics, metrics)
     make = make_sources or partial(sources, config, deployment, catalog, folder)
     producer = Producer(stream, open_spool(config.producer, folder), config.producer, metrics)
     intake = Intake(producer, devices, metrics, config.unknown_devices, config.max_payload_kib << 10)
@@ -126,6 +125,15 @@ async def _beside(config: GatewayConfig, devices: Devices, metrics: Metrics) -> 
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, Exception):  # not a cancellation
                 _log.error("a task beside the sources has failed", error=str(outcome))
+
+
+def _serve_metrics(config: MetricsConfig, metrics: Metrics) -> None:
+    try:
+        server, _ = start_http_server(config.port, config.host, metrics.registry)
+    except OSError as error:
+        message = f"{config.host}:{config.port}: {error.strerror}: each gateway of a machine needs a port of its own"
+        raise GatewayConfigError("gateway", "metrics.port", message) from error
+    _log.info("metrics", host=config.host, port=server.server_port)
 
 
 def _first_look(devices: Devices, config: GatewayConfig) -> None:

@@ -9,6 +9,8 @@ from gateways.errors import GatewayConfigError
 from gateways.producer import ProducerConfig
 from udfs.errors import SpecError
 
+LISTENER = "tcp: [{port: 5023, products: [concox-gt06]}]\n"
+
 
 def read(folder: Path, text: str) -> GatewayConfig:
     file = folder / "gateway.yaml"
@@ -17,14 +19,14 @@ def read(folder: Path, text: str) -> GatewayConfig:
 
 
 def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
-    config = read(tmp_path, "unknown_devices: deny\nproducer: {linger_ms: 50}\n")
+    config = read(tmp_path, f"unknown_devices: deny\nproducer: {{linger_ms: 50}}\n{LISTENER}")
     assert config.unknown_devices == "deny"
     assert config.producer == ProducerConfig(linger_ms=50)
     assert config.metrics is None
 
 
 def test_metrics_are_served_on_loopback_unless_told_otherwise(tmp_path: Path) -> None:
-    metrics = read(tmp_path, "metrics: {}\n").metrics
+    metrics = read(tmp_path, f"metrics: {{}}\n{LISTENER}").metrics
     assert metrics is not None
     assert metrics.host == "127.0.0.1"
 
@@ -36,6 +38,7 @@ def test_metrics_are_served_on_loopback_unless_told_otherwise(tmp_path: Path) ->
         ("producer:\n  linger_ms: 0\n", ":2:14", ">= 1"),
         ("unknown_devices: refuse\n", ":1:18", "refuse"),
         ("metrics: {port: 70000}\n", ":1:17", "<= 65535"),
+        ("unknown_devices: mark\n", ":1:1", "nothing to listen to: name `tcp`, `mqtt`, `rest` or `files`"),
     ],
 )
 def test_a_fault_is_told_with_line_and_column(tmp_path: Path, text: str, where: str, what: str) -> None:
