@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import sql
 
@@ -17,6 +18,7 @@ from local.job import Job
 from local.ministack import client, kinesis_client
 from local.stack import Stack
 from local.stores import Stores
+from udfs.message import Envelope
 
 ROOT = Path(__file__).parents[2]
 WAIT_SECONDS = 90.0
@@ -48,16 +50,28 @@ class Deployment:
 
     def master_records(self) -> list[bytes]:
         """All that the stream of master data holds."""
-        kinesis, stream = kinesis_client(self.environment), self.config.kinesis.masters
-        [shard] = kinesis.list_shards(StreamName=stream)["Shards"]
-        start = {"StreamName": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
-        iterator, found = kinesis.get_shard_iterator(**start)["ShardIterator"], []
-        while True:
-            answer = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
-            if not answer["Records"]:
-                return found
-            found += [record["Data"] for record in answer["Records"]]
-            iterator = answer["NextShardIterator"]
+        return self._records(self.config.kinesis.masters)
+
+    def device_records(self) -> list[bytes]:
+        """All that the stream of device data holds, in the order of each shard."""
+        return self._records(self.config.kinesis.devices)
+
+    def envelopes(self, prefix: str = "") -> list[Envelope]:
+        """Those on the stream, as often as they came, of devices whose ids begin so."""
+        lines = [line for record in self.device_records() for line in record.split(b"\n")]
+        found = [msgspec.json.decode(line, type=Envelope) for line in lines]
+        return [envelope for envelope in found if envelope.device.startswith(prefix)]
+
+    def _records(self, stream: str) -> list[bytes]:
+        kinesis, found = kinesis_client(self.environment), list[bytes]()
+        for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
+            iterator = kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while records := (answer := kinesis.get_records(ShardIterator=iterator, Limit=10_000))["Records"]:
+                found += [record["Data"] for record in records]
+                iterator = answer["NextShardIterator"]
+        return found
 
     def _put(self, stream: str, data: bytes, key: str) -> None:
         kinesis_client(self.environment).put_record(StreamName=stream, PartitionKey=key, Data=data)

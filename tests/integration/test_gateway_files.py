@@ -3,8 +3,6 @@
 import gzip
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,10 +13,11 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from deployment import ROOT, Deployment, deploy, wait_until
+from gateway_process import Command, Gateway
 from proxy import Proxy
 
 from jobs.store import migrate_aurora
-from local.ministack import LAKE_BUCKET, client, kinesis_client
+from local.ministack import LAKE_BUCKET, client
 from local.stack import Stack
 from udfs.catalog import Catalog, compile_catalog, read_specs
 from udfs.message import Envelope
@@ -67,46 +66,10 @@ def day(first: int, count: int) -> str:
     return HEAD + "".join(row(number) for number in range(first, first + count))
 
 
-class Command:
-    """`sluice gateway …` in a process of its own, which a test may kill."""
-
-    def __init__(self, deployment: Deployment, folder: Path, *arguments: str) -> None:
-        self.log = folder / "command.log"
-        command = [str(Path(sys.executable).parent / "sluice"), "gateway", *arguments]
-        environment = deployment.environment | {"PATH": os.environ["PATH"], "COLUMNS": "200"}
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
-
-    def end(self) -> tuple[int, str]:
-        code = self.process.wait(timeout=120)
-        return code, self.log.read_text()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def check(self) -> None:
-        assert self.process.poll() is None, self.log.read_text()
-
-
 def load(deployment: Deployment, folder: Path, *arguments: str) -> tuple[int, str]:
     """A pass from begin to end: exit code and what was told."""
-    return Command(deployment, folder, "files", *arguments).end()
-
-
-def sent(deployment: Deployment, prefix: str) -> list[Envelope]:
-    """All envelopes on the stream of devices that are named so, as often as they came."""
-    kinesis, stream = kinesis_client(deployment.environment), deployment.config.kinesis.devices
-    found = []
-    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
-        iterator = kinesis.get_shard_iterator(
-            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        while records := (answer := kinesis.get_records(ShardIterator=iterator, Limit=10_000))["Records"]:
-            iterator = answer["NextShardIterator"]
-            for record in records:
-                found += [json.loads(line) for line in record["Data"].split(b"\n")]
-    return [Envelope(**line) for line in found if line["device"].startswith(prefix)]
+    with Command(deployment, folder, "files", *arguments) as command:
+        return command.end()
 
 
 def notes(catalog: Catalog, envelopes: list[Envelope]) -> dict[str, str]:
@@ -142,6 +105,7 @@ def test_a_load_that_is_killed_goes_on_and_every_row_is_there_once(
     before = 0
     for _ in range(2):  # in the middle of the first file, which takes about ten seconds by this way to Kinesis
         command = Command(slow, tmp_path, "files", *wanted)
+        command.start()
         wait_until(lambda: stored(deployment, done)[0][0] > before, "the load to go on", command.check)  # noqa: B023
         command.kill()
         [(before,)] = stored(deployment, done)
@@ -149,7 +113,7 @@ def test_a_load_that_is_killed_goes_on_and_every_row_is_there_once(
 
     code, told = load(deployment, tmp_path, *wanted)
     assert code == 0, told
-    found = sent(deployment, "kill-")
+    found = deployment.envelopes("kill-")
     ids = notes(catalog, found)
     assert sorted(ids.values()) == sorted(f"row {n};\nnext" if n % 5 == 0 else f"row {n}" for n in range(41_000))
     assert len(found) > len({envelope.key for envelope in found}), "the kills made no duplicates: they tested nothing"
@@ -163,11 +127,11 @@ def test_a_load_that_is_killed_goes_on_and_every_row_is_there_once(
 
     code, told = load(deployment, tmp_path, *wanted)
     assert (code, told.count("already loaded")) == (0, 6)
-    assert len(sent(deployment, "kill-")) == len(found)
+    assert len(deployment.envelopes("kill-")) == len(found)
 
     code, told = load(deployment, tmp_path, *wanted, "--again", "--rows", "50")
     assert code == 0, told
-    again = sent(deployment, "kill-")
+    again = deployment.envelopes("kill-")
     assert len(again) > len(found)
     assert notes(catalog, again) == ids
 
@@ -178,7 +142,7 @@ def test_a_file_that_was_renamed_in_the_middle_of_its_load_goes_on(
     (tmp_path / "a.csv").write_text(day(0, 150))
     arguments = ["--product", "coldroom-logger", "--device", "moved-1", "--rows", "1"]
     assert load(deployment, tmp_path, "a.csv", *arguments)[0] == 0
-    ids = notes(catalog, sent(deployment, "moved-1"))
+    ids = notes(catalog, deployment.envelopes("moved-1"))
     with psycopg.connect(deployment.config.aurora.conninfo(deployment.config.aurora.write_host)) as connection:
         connection.execute(
             "UPDATE gateway_file SET state = 'loading', payloads = 128, rows = 128, messages = 128 "
@@ -187,7 +151,7 @@ def test_a_file_that_was_renamed_in_the_middle_of_its_load_goes_on(
     (tmp_path / "a.csv").rename(tmp_path / "b.csv")
     code, told = load(deployment, tmp_path, "b.csv", *arguments)
     assert code == 0, told
-    again = sent(deployment, "moved-1")
+    again = deployment.envelopes("moved-1")
     assert (len(again), notes(catalog, again)) == (150 + 22, ids)
     row = stored(
         deployment, "SELECT state, location, payloads, rows FROM gateway_file WHERE devices = 'device moved-1'"
@@ -197,17 +161,21 @@ def test_a_file_that_was_renamed_in_the_middle_of_its_load_goes_on(
 
 def test_json_hex_and_a_column_of_devices(deployment: Deployment, catalog: Catalog, tmp_path: Path) -> None:
     lines = ['{"id":"kind-1","data":[{"wind":{"speed":3.5}}]}', '{"id":"kind-1","data":[', '{"id":"kind-2","data":[]}']
-    (tmp_path / "a.jsonl").write_text("\n".join(lines) + '\n{"data":[]}\n')
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + '\n{"data":[]}\n{"id":"kind-1\\u0000"}\n')
     code, told = load(deployment, tmp_path, "a.jsonl", "--product", "ttn-wind-normalized", "--device-column", "id")
-    assert code == 1, told  # two lines name no device
-    assert [(e.device, e.payload) for e in sent(deployment, "kind-")] == [("kind-1", lines[0]), ("kind-2", lines[2])]
-    refused = stored(deployment, "SELECT number, reason, payload FROM gateway_file_refused ORDER BY number")
-    assert refused == [(2, "bad_device", lines[1]), (4, "bad_device", '{"data":[]}')]
+    assert code == 1, told  # three lines name no device
+    assert [(e.device, e.payload) for e in deployment.envelopes("kind-")] == [
+        ("kind-1", lines[0]),
+        ("kind-2", lines[2]),
+    ]
+    refused = stored(deployment, "SELECT number, device, payload FROM gateway_file_refused ORDER BY number")
+    assert refused == [(2, "", lines[1]), (4, "", '{"data":[]}'), (5, "kind-1\\0", '{"id":"kind-1\\u0000"}')]
+    assert stored(deployment, "SELECT DISTINCT reason FROM gateway_file_refused") == [("bad_device",)]
 
     (tmp_path / "b.txt").write_text(f"1767600000,kind-3,{AM319}\n1767600060,kind-3,ZZ\n")
     code, told = load(deployment, tmp_path, "b.txt", "--product", "milesight-am319")
     assert code == 0, told
-    [good, bad] = sent(deployment, "kind-3")
+    [good, bad] = deployment.envelopes("kind-3")
     assert (good.event_time, good.payload) == (1_767_600_000_000, AM319)
     assert catalog.decode(good)[0].measurements["temperature"] == 23.8
     assert (bad.payload, stored(deployment, "SELECT dead_letters FROM gateway_file WHERE location LIKE '%b.txt'")) == (
@@ -218,7 +186,7 @@ def test_json_hex_and_a_column_of_devices(deployment: Deployment, catalog: Catal
     (tmp_path / "c.csv").write_text("Logger;" + HEAD + "".join(f"kind-{4 + n % 2};{row(n)}" for n in range(7)))
     code, told = load(deployment, tmp_path, "c.csv", "--product", "coldroom-logger", "--device-column", "Logger")
     assert code == 0, told
-    assert [len(notes(catalog, sent(deployment, f"kind-{n}"))) for n in (4, 5)] == [4, 3]
+    assert [len(notes(catalog, deployment.envelopes(f"kind-{n}"))) for n in (4, 5)] == [4, 3]
 
 
 def test_one_bad_row_takes_no_others_with_it(deployment: Deployment, tmp_path: Path) -> None:
@@ -228,7 +196,7 @@ def test_one_bad_row_takes_no_others_with_it(deployment: Deployment, tmp_path: P
     assert stored(
         deployment, "SELECT rows, messages, dead_letters FROM gateway_file WHERE devices = 'device bad-row-1'"
     ) == [(50, 49, 1)]
-    assert len(sent(deployment, "bad-row-1")) == 50
+    assert len(deployment.envelopes("bad-row-1")) == 50
 
 
 def test_bad_files_are_put_aside_with_the_reason_and_none_of_their_rows_is_sent(
@@ -242,18 +210,20 @@ def test_bad_files_are_put_aside_with_the_reason_and_none_of_their_rows_is_sent(
     (source / "other.csv").write_text("a;b\n1;2\n")
     (source / "empty.csv").write_text(HEAD)
     (source / "image.csv").write_bytes(JPEG)
+    Path(os.fsdecode(os.fsencode(source) + b"/K\xfchl.csv")).write_text(day(0, 10))
     arguments = ["in", "--product", "coldroom-logger", "--device", "aside-1", "--done", "done", "--quarantine", "bad"]
     code, told = load(deployment, tmp_path, *arguments)
     assert code == 1
+    bad = ["K\\xfchl.csv", "cut.csv.gz", "empty.csv", "image.csv", "latin.csv", "other.csv"]
     assert sorted(path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()) == [
-        *sorted(f"bad/{name}{end}" for name in ("cut.csv.gz", "empty.csv", "image.csv", "latin.csv", "other.csv")
-                for end in ("", ".reason.json")),
+        *sorted(f"bad/{name}{end}" for name in bad for end in ("", ".reason.json")),
         "done/good.csv",
-    ]  # fmt: skip
+    ]
     told_of = {
         path.name.removesuffix(".reason.json"): json.loads(path.read_text()) for path in source.glob("bad/*.json")
     }
     assert {name: reason["reason"] for name, reason in told_of.items()} == {
+        "K\\xfchl.csv": "name",
         "cut.csv.gz": "corrupt",
         "empty.csv": "empty",
         "image.csv": "encoding",
@@ -261,7 +231,7 @@ def test_bad_files_are_put_aside_with_the_reason_and_none_of_their_rows_is_sent(
         "other.csv": "header",
     }
     assert told_of["latin.csv"]["byte_offset"] == len(day(0, 5000)) + 3
-    assert sum(envelope.payload.count("row ") for envelope in sent(deployment, "aside-1")) == 10
+    assert sum(envelope.payload.count("row ") for envelope in deployment.envelopes("aside-1")) == 10
     assert "latin.csv: encoding at byte" in told
 
 
@@ -274,7 +244,7 @@ def test_an_image_is_kept_in_s3_and_told_by_an_event(deployment: Deployment, cat
     code, told = load(deployment, tmp_path, "in", "--attachment", "image", "--device-from", "{device}/{file}")
     assert code == 1
     assert "none.jpg: not_image at byte 0" in told
-    [envelope] = sent(deployment, "cam-3")
+    [envelope] = deployment.envelopes("cam-3")
     [message] = catalog.decode(envelope)
     assert (message.domain, message.device_id, message.event_time) == ("event", "cam-3", 1_767_600_300_000)
     key = f"attachments/cam-3/2026/01/05/{message.attributes['sha256']}.jpg"
@@ -282,7 +252,7 @@ def test_an_image_is_kept_in_s3_and_told_by_an_event(deployment: Deployment, cat
     kept = client(deployment.environment, "s3").get_object(Bucket=LAKE_BUCKET, Key=key)
     assert (kept["Body"].read(), kept["ContentType"]) == (JPEG, "image/jpeg")
     assert load(deployment, tmp_path, "in", "--attachment", "image", "--device-from", "{device}/{file}")[0] == 1
-    assert len(sent(deployment, "cam-3")) == 1
+    assert len(deployment.envelopes("cam-3")) == 1
 
 
 def test_a_prefix_is_listed_and_its_bad_objects_are_copied_aside(
@@ -295,40 +265,28 @@ def test_a_prefix_is_listed_and_its_bad_objects_are_copied_aside(
     arguments = [f"s3://{bucket}/in/", "--product", "coldroom-logger", "--device-from", "{device}/{file}"]
     code, told = load(deployment, tmp_path, *arguments)
     assert code == 1, told
-    assert len(notes(catalog, sent(deployment, "prefix-1"))) == 200
+    assert len(notes(catalog, deployment.envelopes("prefix-1"))) == 200
     reason = s3.get_object(Bucket=bucket, Key="in/quarantine/prefix-1/b.csv.reason.json")["Body"].read()
     assert json.loads(reason)["reason"] == "header"
     assert s3.get_object(Bucket=bucket, Key="in/quarantine/prefix-1/b.csv")["Body"].read() == b"a;b\n1;2\n"
-    before = len(sent(deployment, "prefix-1"))
+    before = len(deployment.envelopes("prefix-1"))
     assert "already loaded" in load(deployment, tmp_path, *arguments)[1]
-    assert len(sent(deployment, "prefix-1")) == before
+    assert len(deployment.envelopes("prefix-1")) == before
 
 
 @pytest.fixture
-def gateway(deployment: Deployment, bucket: str, tmp_path: Path) -> Iterator[Command]:
+def gateway(deployment: Deployment, bucket: str, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway that watches a folder, and hears of objects."""
     queue = client(deployment.environment, "sqs").create_queue(QueueName="objects")["QueueUrl"]
     (tmp_path / "in").mkdir()
-    (tmp_path / "gateway.yaml").write_text(
-        f"""
-files:
-  - source: in
-    product: coldroom-logger
-    device: watch-1
-    every_s: 0.2
-  - source: s3://{bucket}/heard/
-    product: coldroom-logger
-    device_from: "{{device}}/{{file}}"
-    notifications: {queue}
-"""
-    )
-    command = Command(deployment, tmp_path, "run", "gateway.yaml")
-    yield command
-    command.kill()
+    folder = {"source": "in", "product": "coldroom-logger", "device": "watch-1", "every_s": 0.2}
+    prefix = {"source": f"s3://{bucket}/heard/", "product": "coldroom-logger", "device_from": "{device}/{file}"}
+    with Gateway(deployment, tmp_path, {"files": [folder, prefix | {"notifications": queue}]}) as gateway:
+        yield gateway
 
 
 def test_a_gateway_takes_files_and_objects_as_they_come(
-    deployment: Deployment, catalog: Catalog, bucket: str, gateway: Command, tmp_path: Path
+    deployment: Deployment, catalog: Catalog, bucket: str, gateway: Gateway, tmp_path: Path
 ) -> None:
     sqs, s3 = client(deployment.environment, "sqs"), client(deployment.environment, "s3")
     queue = sqs.get_queue_url(QueueName="objects")["QueueUrl"]
@@ -341,8 +299,8 @@ def test_a_gateway_takes_files_and_objects_as_they_come(
     s3.put_object(Bucket=bucket, Key="heard/watch-2/b c.csv", Body=day(10, 10).encode())
     notify("heard/watch-2/b+c.csv")
     notify("heard/watch-2/gone.csv")
-    wait_until(lambda: len(notes(catalog, sent(deployment, "watch-1"))) == 10, "the file", gateway.check)
-    wait_until(lambda: len(notes(catalog, sent(deployment, "watch-2"))) == 10, "the object", gateway.check)
+    wait_until(lambda: len(notes(catalog, deployment.envelopes("watch-1"))) == 10, "the file", gateway.check)
+    wait_until(lambda: len(notes(catalog, deployment.envelopes("watch-2"))) == 10, "the object", gateway.check)
 
     def left() -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -350,7 +308,5 @@ def test_a_gateway_takes_files_and_objects_as_they_come(
         return sum(map(int, attributes.values()))
 
     wait_until(lambda: left() == 0, "the notifications to be deleted", gateway.check)
-    gateway.process.terminate()
-    code, told = gateway.end()
-    assert code == 0, told
-    assert '"event": "file loaded"' in told
+    assert gateway.stop() == 0, gateway.log.read_text()
+    assert gateway.told("file loaded")

@@ -5,14 +5,16 @@ import ssl
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from certificates import Authority
 from deployment import ROOT, Deployment, deploy, wait_until
-from gateway_process import Gateway, envelopes
-from mqtt_fleet import PRODUCT, Authority, Broker, OnlyVersion4, Publisher
+from gateway_process import Gateway
+from mqtt_fleet import PRODUCT, Broker, OnlyVersion4, Publisher
 from paho.mqtt.client import MQTTv311
 
 from local.process import LOOPBACK, free_port
@@ -39,16 +41,14 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def gateways() -> Iterator[Callable[..., Gateway]]:
-    made: list[Gateway] = []
+    with ExitStack() as made:
 
-    def make(deployment: Deployment, folder: Path, config: dict[str, Any]) -> Gateway:
-        made.append(Gateway(deployment, folder, config))
-        return made[-1]
+        def make(deployment: Deployment, folder: Path, config: dict[str, Any]) -> Gateway:
+            gateway = Gateway(deployment, folder, config)
+            made.push(gateway)
+            return gateway
 
-    yield make
-    for gateway in made:
-        if gateway.process is not None and gateway.process.poll() is None:
-            gateway.kill()
+        yield make
 
 
 def session(url: str, **more: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def session(url: str, **more: Any) -> dict[str, Any]:
 
 
 def keys(deployment: Deployment) -> set[str]:
-    return {envelope.key for envelope in envelopes(deployment) if envelope.key is not None}
+    return {envelope.key for envelope in deployment.envelopes() if envelope.key is not None}
 
 
 def messages(found: list[Envelope], catalog: Catalog = CATALOG) -> list[Message]:
@@ -73,7 +73,7 @@ def test_every_published_message_is_on_kinesis_though_the_gateway_is_killed_twic
 ) -> None:
     gateway = gateways(deployment, tmp_path / "gateway", {"mqtt": [session(broker.url, receive_maximum=200)]})
     gateway.start()
-    gateway.wait_until_subscribed()
+    gateway.wait_until_told("subscribed")
     fleet = Publisher(broker)
     for number in range(2000):
         if number in (500, 1400):
@@ -82,7 +82,7 @@ def test_every_published_message_is_on_kinesis_though_the_gateway_is_killed_twic
         if number in (700, 1500):
             gateway.start()
         if number == 1000:
-            gateway.wait_until_subscribed(2)
+            gateway.wait_until_told("subscribed", 2)
             fleet.wait_until_published()
             broker.stop()
             broker.start()
@@ -90,7 +90,7 @@ def test_every_published_message_is_on_kinesis_though_the_gateway_is_killed_twic
     fleet.wait_until_published()
     wait_until(lambda: keys(deployment) == expected(range(2000)), "every message on Kinesis", gateway.check)
     assert gateway.stop() == 0
-    found = envelopes(deployment)
+    found = deployment.envelopes()
     assert len({message.message_id for message in messages(found)}) == 2000
     assert_order_of_each_device(found)
     fleet.close()
@@ -112,17 +112,17 @@ def test_a_broker_that_restarts_makes_no_further_message_of_what_is_under_way(
     config = {"producer": {"linger_ms": 5000}, "mqtt": [session(broker.url)]}
     gateway = gateways(deployment, tmp_path / "gateway", config)
     gateway.start()
-    gateway.wait_until_subscribed()
+    gateway.wait_until_told("subscribed")
     fleet = Publisher(broker, MQTTv311)  # neither keys nor times: only what is known again stays one message
     for number in range(20):
         fleet.publish(number)
     fleet.wait_until_published()
     broker.stop()  # while the payloads wait for their batches
     broker.start()
-    gateway.wait_until_subscribed(2)
-    wait_until(lambda: len(envelopes(deployment)) >= 20, "the payloads on Kinesis", gateway.check)
+    gateway.wait_until_told("subscribed", 2)
+    wait_until(lambda: len(deployment.envelopes()) >= 20, "the payloads on Kinesis", gateway.check)
     assert gateway.stop() == 0
-    assert Counter(envelope.device for envelope in envelopes(deployment)) == {f"device-{n}": 1 for n in range(20)}
+    assert Counter(envelope.device for envelope in deployment.envelopes()) == {f"device-{n}": 1 for n in range(20)}
     fleet.close()
 
 
@@ -140,12 +140,12 @@ def test_two_gateways_share_a_subscription(
     for gateway in pair:
         gateway.start()
     for gateway in pair:
-        gateway.wait_until_subscribed()
+        gateway.wait_until_told("subscribed")
     fleet = Publisher(broker)
     for number in range(400):
         fleet.publish(number)
     wait_until(lambda: keys(deployment) == expected(range(400)), "every message on Kinesis", pair[0].check)
-    assert len(envelopes(deployment)) == 400  # each went to one of the two
+    assert len(deployment.envelopes()) == 400  # each went to one of the two
     assert [gateway.stop() for gateway in pair] == [0, 0]
     fleet.close()
 
@@ -161,7 +161,7 @@ def test_the_broker_keeps_what_neither_kinesis_nor_the_spool_takes(
     gateway = gateways(deployment, tmp_path / "gateway", config)
     gateway.environment["SLUICE_AWS_ENDPOINT"] = f"http://{LOOPBACK}:{free_port()}"  # nobody is there
     gateway.start()
-    gateway.wait_until_subscribed()
+    gateway.wait_until_told("subscribed")
     fleet = Publisher(broker)
     for number in range(800):
         fleet.publish(number, filler=4096)  # 8 KiB each as hex
@@ -202,19 +202,19 @@ def test_a_stop_hands_over_what_was_taken_so_the_next_start_gets_none_of_it_agai
     config = {"producer": {"linger_ms": 3000}, "metrics": metrics, "mqtt": [session(broker.url)]}
     gateway = gateways(deployment, tmp_path / "gateway", config)
     gateway.start()
-    gateway.wait_until_subscribed()
+    gateway.wait_until_told("subscribed")
     fleet = Publisher(broker, MQTTv311)
     for number in range(20):
         fleet.publish(number)
     wait_until(lambda: gateway.metric("received_total") == 20, "the payloads in the gateway", gateway.check)
     assert gateway.stop() == 0
-    assert len(envelopes(deployment)) == 20
+    assert len(deployment.envelopes()) == 20
     assert gateway.embedded_metric("acknowledged") == 20
     gateway.start()
-    gateway.wait_until_subscribed(2)
+    gateway.wait_until_told("subscribed", 2)
     fleet.publish(20)
-    wait_until(lambda: len(envelopes(deployment)) > 20, "the payload after the stop", gateway.check)
-    assert len(envelopes(deployment)) == 21
+    wait_until(lambda: len(deployment.envelopes()) > 20, "the payload after the stop", gateway.check)
+    assert len(deployment.envelopes()) == 21
     fleet.close()
 
 
@@ -224,7 +224,7 @@ def test_refused_payloads_are_counted_told_and_acknowledged(
     config = {"max_payload_kib": 1, "metrics": {"port": 0}, "mqtt": [session(broker.url)]}
     gateway = gateways(deployment, tmp_path / "gateway", config)
     gateway.start()
-    gateway.wait_until_subscribed()
+    gateway.wait_until_told("subscribed")
     fleet = Publisher(broker)
     fleet.send(f"fleet/{PRODUCT}/no device/up", b"\1")
     fleet.send(f"fleet/{PRODUCT}/device-1/up", b"\1" * 2048)
@@ -237,7 +237,7 @@ def test_refused_payloads_are_counted_told_and_acknowledged(
     reasons = {msgspec.json.decode(line).get("reason") for line in gateway.log.read_text().splitlines()} - {None}
     assert reasons == {"bad_device", "too_large", "unknown_topic"}
     gateway.start()
-    gateway.wait_until_subscribed(2)
+    gateway.wait_until_told("subscribed", 2)
     fleet.publish(2)
     wait_until(lambda: keys(deployment) == {"reading-1", "reading-2"}, "the next one on Kinesis", gateway.check)
     assert gateway.metric("refused_total") == 0
@@ -249,12 +249,12 @@ def test_bytes_that_are_no_text_and_devices_that_nobody_knows_reach_kinesis(
 ) -> None:
     gateway = gateways(deployment, tmp_path / "gateway", {"mqtt": [session(broker.url)]})
     gateway.start()
-    gateway.wait_until_subscribed()
+    gateway.wait_until_told("subscribed")
     fleet = Publisher(broker)
     fleet.send("fleet/ttn-wind-normalized/mast-1/up", b"\xff{}")
     fleet.send("fleet/no-such-product/thing/up", b"\0\1")
-    wait_until(lambda: len(envelopes(deployment)) == 2, "both on Kinesis", gateway.check)
-    assert {(envelope.product, envelope.payload) for envelope in envelopes(deployment)} == {
+    wait_until(lambda: len(deployment.envelopes()) == 2, "both on Kinesis", gateway.check)
+    assert {(envelope.product, envelope.payload) for envelope in deployment.envelopes()} == {
         ("ttn-wind-normalized", "ff7b7d"),
         ("no-such-product", "0001"),
     }
@@ -268,7 +268,7 @@ def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1(
     url = f"mqtt://{LOOPBACK}:{front.port}"
     gateway = gateways(deployment, tmp_path / "gateway", {"mqtt": [session(url, share="gateways", receive_maximum=5)]})
     gateway.start()
-    gateway.wait_until_subscribed()
+    gateway.wait_until_told("subscribed")
     fleet = Publisher(broker, MQTTv311)
     for number in range(100):
         fleet.publish(number)
@@ -276,9 +276,9 @@ def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1(
     gateway.kill()
     gateway.start()
     wait_until(
-        lambda: len({envelope.payload for envelope in envelopes(deployment)}) == 100, "all on Kinesis", gateway.check
+        lambda: len({envelope.payload for envelope in deployment.envelopes()}) == 100, "all on Kinesis", gateway.check
     )
-    assert gateway.told("the broker does not speak MQTT 5: 3.1.1, without keys and times of the publishers") == 2
+    assert len(gateway.told("the broker does not speak MQTT 5: 3.1.1, without keys and times of the publishers")) == 2
     assert gateway.stop() == 0
     fleet.close()
     front.close()
@@ -316,7 +316,7 @@ def test_tls_asks_for_certificates_on_both_sides(
     }
     for gateway in running.values():
         gateway.start()
-    running["good"].wait_until_subscribed()
+    running["good"].wait_until_told("subscribed")
     context = ssl.create_default_context(cafile=files["ca"])
     context.load_cert_chain(files["gateway"], keys_["gateway"])
     fleet = Publisher(broker, tls=context)
@@ -325,8 +325,8 @@ def test_tls_asks_for_certificates_on_both_sides(
     wait_until(lambda: keys(deployment) == expected(range(300)), "every message on Kinesis", running["good"].check)
     for name in ("without", "stranger"):
         gateway = running[name]
-        wait_until(lambda: gateway.told("the broker is out of reach") > 0, "it to be refused", gateway.check)  # noqa: B023
-        assert gateway.told("subscribed") == 0
+        wait_until(lambda: bool(gateway.told("the broker is out of reach")), "it to be refused", gateway.check)  # noqa: B023
+        assert not gateway.told("subscribed")
     assert "certificate verify failed" in running["stranger"].log.read_text()
     assert [gateway.stop() for gateway in running.values()] == [0, 0, 0]
     fleet.close()
@@ -343,12 +343,12 @@ def test_a_login_that_the_broker_refuses_ends_the_start_and_shows_no_secret(
     gateway = gateways(deployment, tmp_path / "gateway", {"mqtt": [session(broker.url, **login)]})
     gateway.environment |= {"MQTT_USER": "gateway", "MQTT_PASSWORD": "battery-staple"}
     gateway.start()
-    assert gateway.process is not None
-    assert gateway.process.wait(timeout=60) == 1
-    assert "mqtt[0]: the broker refuses the connection: Not authorized" in gateway.log.read_text()
+    code, told = gateway.end()
+    assert code == 1
+    assert "mqtt[0]: the broker refuses the connection: Not authorized" in told
     gateway.environment["MQTT_PASSWORD"] = "correct-horse"
     gateway.start()
-    gateway.wait_until_subscribed()
+    gateway.wait_until_told("subscribed")
     assert gateway.stop() == 0
     assert not [secret for secret in ("battery-staple", "correct-horse") if secret in gateway.log.read_text()]
     broker.stop()

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ import httpx
 import jwt
 import psycopg
 import pytest
+from certificates import Authority
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from deployment import ROOT, Deployment, deploy, wait_until
-from rest_gateway import RestGateway, envelopes, records
+from rest_gateway import RestGateway
 
+from gateways.rest.connections import MAX_PIPELINED
 from gateways.rest.keys import new_key
 from jobs.decode import decode_record
 from jobs.enrich import MasterData
@@ -67,28 +70,20 @@ def gateway(deployment: Deployment, folder: Path) -> Iterator[RestGateway]:
     limits = {"max_body_kib": 64, "max_items": 200, "max_connections": 30, "head_s": 1.5, "body_s": 1.5}
     gateway = RestGateway(deployment, folder / "main", {"auth": {"keys": KEYS, "jwt": JWT}} | limits)
     pem = ISSUER.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    (gateway.file.parent / "issuer.pem").write_bytes(pem)
-    gateway.start()
-    yield gateway
-    if gateway.process.poll() is None:
-        gateway.kill()
+    (gateway.folder / "issuer.pem").write_bytes(pem)
+    with gateway:
+        yield gateway
 
 
 @pytest.fixture
 def serve(deployment: Deployment, folder: Path) -> Iterator[Serve]:
     """Starts a gateway of its own."""
-    begun: list[RestGateway] = []
+    with ExitStack() as begun:
 
-    def start(rest: dict[str, Any], place: Path | None = None, **more: Any) -> RestGateway:
-        gateway = RestGateway(deployment, place or folder / unique("gateway"), rest, **more)
-        begun.append(gateway)
-        gateway.start()
-        return gateway
+        def start(rest: dict[str, Any], place: Path | None = None, **more: Any) -> RestGateway:
+            return begun.enter_context(RestGateway(deployment, place or folder / unique("gateway"), rest, **more))
 
-    yield start
-    for gateway in begun:
-        if gateway.process.poll() is None:
-            gateway.kill()
+        yield start
 
 
 @pytest.fixture
@@ -153,7 +148,7 @@ def test_an_answer_comes_when_it_is_on_kinesis_with_the_ids_that_the_job_stores(
     now = time.time_ns() // 1_000_000
     stored = {
         message[0]
-        for number, data in enumerate(records(deployment))
+        for number, data in enumerate(deployment.device_records())
         for message in decode_record(Record(data, now, "shard", str(number)), catalog, MasterData({}))[1]
     }
     assert told <= stored
@@ -163,7 +158,7 @@ def test_an_answer_comes_when_it_is_on_kinesis_with_the_ids_that_the_job_stores(
 def test_a_device_whose_id_has_a_slash_is_written_as_2f(fleet: httpx.Client, deployment: Deployment) -> None:
     name = unique("pump")
     ids(post(fleet, f"site-7%2F{name}", product="milesight-am319"))
-    [envelope] = envelopes(deployment, f"site-7/{name}")
+    [envelope] = deployment.envelopes(f"site-7/{name}")
     assert (envelope.protocol, envelope.payload) == ("rest", AM319)
 
 
@@ -171,7 +166,7 @@ def test_what_a_request_says_of_its_payload_stands_in_the_envelope(fleet: httpx.
     device = unique("am")
     key = {"Idempotency-Key": '"8e03978e-40d5"'}
     ids(post(fleet, device, product="milesight-am319", port=85, firmware="1.7", event_time=5, headers=key))
-    [envelope] = envelopes(deployment, device)
+    [envelope] = deployment.envelopes(device)
     assert (envelope.port, envelope.firmware, envelope.event_time) == (85, "1.7", 5)
     assert envelope.key == "8e03978e-40d5"
     assert abs(envelope.received_at - time.time_ns() // 1_000_000) < 60_000
@@ -187,7 +182,7 @@ def test_a_payload_that_its_spec_refuses_is_taken_and_told_as_a_dead_letter(
     assert len(good["message_ids"]) == 1
     assert dead["dead_letter"]["reason"] == "truncated"
     assert dead["dead_letter"]["byte_offset"] == 3
-    assert [envelope.payload for envelope in envelopes(deployment, device)] == [AM319, "0367f6"]
+    assert [envelope.payload for envelope in deployment.envelopes(device)] == [AM319, "0367f6"]
 
 
 # Repeats
@@ -240,7 +235,7 @@ def test_a_batch_is_taken_whole_or_not_at_all(fleet: httpx.Client, deployment: D
         (4, "bad_event_time"),
     ]
     assert "did you mean `milesight-am319`" in body["faults"][1]["detail"]
-    assert envelopes(deployment, device) == []
+    assert deployment.envelopes(device) == []
 
 
 @pytest.mark.parametrize(
@@ -252,7 +247,13 @@ def test_a_batch_is_taken_whole_or_not_at_all(fleet: httpx.Client, deployment: D
         ({"device": "am-1", "product": "elsys-generic"}, 422, "other_product"),
         ({"device": "wind-1"}, 422, "wrong_format"),
         ({"device": "am-1", "port": "eighty"}, 400, "bad_parameter"),
+        ({"device": "am-1", "port": "-1"}, 400, "bad_parameter"),
+        ({"device": "am-1", "port": "65536"}, 400, "bad_parameter"),
+        ({"device": "am-1", "firmware": "1" * 65}, 400, "bad_parameter"),
+        ({"device": "am-1", "event_time": "-1"}, 400, "bad_parameter"),
+        ({"device": "am-1", "product": ""}, 400, "bad_parameter"),
         ({"device": "am-1", "headers": {"Idempotency-Key": "a b"}}, 400, "bad_parameter"),
+        ({"device": "am-1", "headers": {"Idempotency-Key": '"a'}}, 400, "bad_parameter"),
         ({"device": "am-1", "content": b""}, 422, "empty"),
         ({"device": "am-1", "content": b"\xff"}, 400, "not_utf_8"),
         ({"device": "am-1", "media_type": "text/plain; charset=utf-16"}, 415, "unknown_charset"),
@@ -355,20 +356,10 @@ def test_everyone_is_let_in_on_loopback_only(serve: Serve) -> None:
 @pytest.fixture(scope="module")
 def pki(folder: Path) -> Path:
     """An authority, a server's certificate and a client's."""
-    pki = folder / "tls"
-    pki.mkdir()
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=pki, check=True, capture_output=True)
-
-    new = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl(*new, "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca", "-days", "1")
-    (pki / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    authority = Authority(folder / "tls")
     for name in ("server", "client"):
-        openssl(*new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        sign = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", "1")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *sign)
-    return pki
+        authority.issue(name, name)
+    return folder / "tls"
 
 
 def test_tls_lets_in_whose_certificate_the_authority_has_signed(serve: Serve, pki: Path) -> None:
@@ -444,6 +435,15 @@ def test_a_connection_that_says_nothing_is_closed(gateway: RestGateway) -> None:
         assert rest_of(connection) == b""
 
 
+def test_requests_may_come_before_the_first_is_answered_but_not_without_bound(gateway: RestGateway) -> None:
+    alive = b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n"
+    with connect(gateway) as connection:
+        connection.sendall(alive * MAX_PIPELINED)
+        assert rest_of(connection).count(b"HTTP/1.1 200") == MAX_PIPELINED
+    with connect(gateway) as connection, pytest.raises((ConnectionResetError, BrokenPipeError)):
+        connection.sendall(alive * (1 << 20))
+
+
 def test_a_head_without_end_is_cut_off(gateway: RestGateway) -> None:
     with connect(gateway) as connection:
         try:
@@ -486,8 +486,8 @@ def test_what_is_not_durable_in_time_is_not_known_and_may_be_sent_again(
             answer = post(client, device, product="milesight-am319", headers=key)
             assert "by the same Idempotency-Key" in problem(answer, 503, "outcome_unknown")["detail"]
             assert answer.headers["retry-after"] == "5"
-    wait_until(lambda: len(envelopes(deployment, device)) == 2, "both on the stream")
-    assert len({message.message_id for e in envelopes(deployment, device) for message in catalog.decode(e)}) == 1
+    wait_until(lambda: len(deployment.envelopes(device)) == 2, "both on the stream")
+    assert len({message.message_id for e in deployment.envelopes(device) for message in catalog.decode(e)}) == 1
 
 
 def test_all_bodies_together_take_no_more_room_than_there_is(tardy: RestGateway) -> None:
@@ -529,7 +529,7 @@ def test_a_stopped_gateway_answers_what_is_under_way(deployment: Deployment, ser
     assert gateway.stop() == 0
     sending.join()
     assert [answer.status_code for answer in answers] == [202]
-    assert len(envelopes(deployment, device)) == 1
+    assert len(deployment.envelopes(device)) == 1
 
 
 def post_until_answered(
@@ -570,7 +570,7 @@ def test_all_that_was_answered_is_on_kinesis_though_gateways_are_killed(
     for sender in senders:
         sender.join()
     assert gateway.stop() == 0
-    stored = {message.message_id for e in envelopes(deployment, device) for message in catalog.decode(e)}
+    stored = {message.message_id for e in deployment.envelopes(device) for message in catalog.decode(e)}
     assert len(answered) == 8 * 40 * 2
     assert stored == answered
     assert lost, "no kill was in the middle of a request"
@@ -590,7 +590,7 @@ def test_every_answer_is_as_the_openapi_document_says(gateway: RestGateway) -> N
         *("--header", f"X-API-Key: {FLEET.key}", "--phases", "examples,coverage,fuzzing", "--max-examples", "30"),
         *("--exclude-checks", "positive_data_acceptance", "--generation-deterministic"),
     ]
-    hooks = gateway.file.parent / "hooks.py"
+    hooks = gateway.folder / "hooks.py"
     hooks.write_text("import schemathesis\nschemathesis.serializer.alias('application/x-ndjson', 'text/plain')\n")
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(hooks.parent)}
     done = subprocess.run(command, env=environment, cwd=hooks.parent, capture_output=True, text=True, timeout=300)

@@ -1,27 +1,19 @@
 """The gateway process with TCP listeners against the embedded Kinesis, as devices meet it: raw sockets, real frames."""
 
-import datetime
-import json
-import os
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import Authority
 from deployment import ROOT, WAIT_SECONDS, Deployment, deploy, wait_until
+from gateway_process import Gateway
 
 from jobs.store import migrate_aurora
-from local.ministack import kinesis_client
+from local.process import LOOPBACK
 from local.stack import Stack
 from udfs.catalog import Catalog, compile_catalog, read_specs
 from udfs.checksums import CHECKSUMS
@@ -44,45 +36,20 @@ SUNTECH = (
     b"000000;1;0312\r"
 )
 
-GATEWAY = """
-producer: {linger_ms: 20}
-tcp:
-  - {port: 0, products: [concox-gt06, teltonika-8e, suntech-st300]}
-  - {port: 0, products: [concox-gt06], idle_s: 1, login_s: 0.5, frame_s: 0.5, max_connections_per_address: 3}
-  - port: 0
-    products: [teltonika-8e]
-    tls: {certificate: server.pem, key: server.key, client_ca: ca.pem}
-"""
+IMPATIENT: dict[str, Any] = {"idle_s": 1, "login_s": 0.5, "frame_s": 0.5, "max_connections_per_address": 3}
+CERTIFICATES = {"certificate": "server.pem", "key": "server.key", "client_ca": "ca.pem"}
 
 
-class Gateway:
-    """The command as it is run in production, which a test may kill."""
-
-    def __init__(self, deployment: Deployment, folder: Path, config: str) -> None:
-        folder.mkdir(exist_ok=True)
-        (folder / "gateway.yaml").write_text(config)
-        self.log = folder / "gateway.log"
-        command = [str(Path(sys.executable).parent / "sluice"), "gateway", "run", str(folder / "gateway.yaml")]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=deployment.environment, cwd=ROOT)
-
-    def told(self, event: str) -> list[dict[str, Any]]:
-        """What the log has under this event."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == event]
+class TcpGateway(Gateway):
+    """A gateway with listeners on free ports."""
 
     def connect(self, listener: int = 0) -> socket.socket:
         name = f"tcp[{listener}]"
-        wait_until(lambda: any(line["listener"] == name for line in self.told("listening")), f"{name}", self.check)
-        (port,) = (line["port"] for line in self.told("listening") if line["listener"] == name)
-        return socket.create_connection(("127.0.0.1", port), timeout=WAIT_SECONDS)
+        wait_until(lambda: bool(self._ports(name)), name, self.check)
+        return socket.create_connection((LOOPBACK, self._ports(name)[-1]), timeout=WAIT_SECONDS)
 
-    def check(self) -> None:
-        assert self.process.poll() is None, self.log.read_text()
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(timeout=WAIT_SECONDS)
+    def _ports(self, name: str) -> list[int]:
+        return [line["port"] for line in self.told("listening") if line["listener"] == name]
 
 
 @pytest.fixture(scope="module")
@@ -93,29 +60,23 @@ def deployment(shared_stack: Stack, folder: Path) -> Deployment:
 
 
 @pytest.fixture(scope="module")
-def gateway(deployment: Deployment, folder: Path) -> Iterator[Gateway]:
-    make_certificates(folder / "open")
-    gateway = Gateway(deployment, folder / "open", GATEWAY)
-    yield gateway
-    assert gateway.stop() == 0, gateway.log.read_text()
+def gateway(deployment: Deployment, folder: Path) -> Iterator[TcpGateway]:
+    authority = Authority(folder / "open")
+    for name in ("server", "client"):
+        authority.issue(name, name)
+    listeners = [
+        {"port": 0, "products": ["concox-gt06", "teltonika-8e", "suntech-st300"]},
+        {"port": 0, "products": ["concox-gt06"], **IMPATIENT},
+        {"port": 0, "products": ["teltonika-8e"], "tls": CERTIFICATES},
+    ]
+    with TcpGateway(deployment, folder / "open", {"producer": {"linger_ms": 20}, "tcp": listeners}) as gateway:
+        yield gateway
+        assert gateway.stop() == 0, gateway.log.read_text()
 
 
 @pytest.fixture(scope="module")
 def catalog() -> Catalog:
     return compile_catalog(read_specs(ROOT / "specs"))
-
-
-def envelopes(deployment: Deployment) -> list[Envelope]:
-    """All that the stream holds."""
-    kinesis, stream, found = kinesis_client(deployment.environment), deployment.config.kinesis.devices, []
-    for shard in kinesis.list_shards(StreamName=stream)["Shards"]:
-        iterator = kinesis.get_shard_iterator(
-            StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        while records := (answer := kinesis.get_records(ShardIterator=iterator, Limit=10_000))["Records"]:
-            found += [line for record in records for line in record["Data"].splitlines()]
-            iterator = answer["NextShardIterator"]
-    return [msgspec.json.decode(line, type=Envelope) for line in found]
 
 
 def wire(envelope: Envelope, catalog: Catalog) -> bytes:
@@ -157,21 +118,23 @@ def heartbeat_reply(serial: int) -> bytes:
 
 
 def test_what_is_acknowledged_is_on_the_stream_and_decodes(
-    gateway: Gateway, deployment: Deployment, catalog: Catalog
+    gateway: TcpGateway, deployment: Deployment, catalog: Catalog
 ) -> None:
     with gateway.connect() as device:
         device.sendall(LOGIN)
         assert receive(device, len(LOGIN_REPLY)) == LOGIN_REPLY
         device.sendall(LOCATION + HEARTBEAT)
         assert receive(device, len(HEARTBEAT_REPLY)) == HEARTBEAT_REPLY
-        found = [envelope for envelope in envelopes(deployment) if envelope.device == "123456789012345"]
+        found = [envelope for envelope in deployment.envelopes() if envelope.device == "123456789012345"]
     assert [wire(envelope, catalog) for envelope in found] == [LOGIN, LOCATION, HEARTBEAT]
     assert {(envelope.product, envelope.protocol) for envelope in found} == {("concox-gt06", "tcp")}
     reports = [catalog.decode(envelope)[0].attributes["report"] for envelope in found]
     assert reports == ["login", "location", "heartbeat"]
 
 
-def test_frames_in_pieces_and_several_in_a_segment(gateway: Gateway, deployment: Deployment, catalog: Catalog) -> None:
+def test_frames_in_pieces_and_several_in_a_segment(
+    gateway: TcpGateway, deployment: Deployment, catalog: Catalog
+) -> None:
     with gateway.connect() as device:
         device.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in login(22):
@@ -181,12 +144,12 @@ def test_frames_in_pieces_and_several_in_a_segment(gateway: Gateway, deployment:
         assert receive(device, 20) == heartbeat_reply(1) + heartbeat_reply(2)
         device.sendall(heartbeat(3)[7:])
         assert receive(device, 10) == heartbeat_reply(3)
-    found = [wire(envelope, catalog) for envelope in envelopes(deployment) if envelope.device == "22"]
+    found = [wire(envelope, catalog) for envelope in deployment.envelopes() if envelope.device == "22"]
     assert found == [login(22), heartbeat(1), heartbeat(2), heartbeat(3)]
 
 
 def test_the_first_bytes_tell_the_product_of_a_family(
-    gateway: Gateway, deployment: Deployment, catalog: Catalog
+    gateway: TcpGateway, deployment: Deployment, catalog: Catalog
 ) -> None:
     with gateway.connect() as device:
         device.sendall(IMEI)
@@ -197,7 +160,7 @@ def test_the_first_bytes_tell_the_product_of_a_family(
         device.sendall(SUNTECH + SUNTECH)
         device.shutdown(socket.SHUT_WR)
         assert is_closed(device)
-    found = envelopes(deployment)
+    found = deployment.envelopes()
     assert [wire(envelope, catalog) for envelope in found if envelope.device == "356307042441013"] == [RECORD]
     lines = [envelope for envelope in found if envelope.device == "205027329"]
     assert [envelope.payload for envelope in lines] == [SUNTECH.decode().strip()] * 2
@@ -205,7 +168,7 @@ def test_the_first_bytes_tell_the_product_of_a_family(
 
 
 def test_what_is_no_frame_goes_on_and_becomes_a_dead_letter(
-    gateway: Gateway, deployment: Deployment, catalog: Catalog
+    gateway: TcpGateway, deployment: Deployment, catalog: Catalog
 ) -> None:
     broken = b"ST300STT;205027330;\xff\xfe\r"
     with gateway.connect() as device:
@@ -215,7 +178,7 @@ def test_what_is_no_frame_goes_on_and_becomes_a_dead_letter(
         device.sendall(SUNTECH.replace(b"205027329", b"205027330") + broken)
         device.shutdown(socket.SHUT_WR)
         assert is_closed(device)
-    found = envelopes(deployment)
+    found = deployment.envelopes()
     noise = next(envelope for envelope in found if envelope.payload == b"noise\x00".hex())
     assert (noise.device, noise.product) == ("23", "concox-gt06")
     undecodable = next(envelope for envelope in found if envelope.payload == broken[:-1].hex())
@@ -235,7 +198,7 @@ def test_what_is_no_frame_goes_on_and_becomes_a_dead_letter(
         (LOGIN + HEARTBEAT[:9], "frame_not_ended"),
     ],
 )
-def test_whoever_keeps_a_connection_for_nothing_loses_it(gateway: Gateway, sent: bytes, reason: str) -> None:
+def test_whoever_keeps_a_connection_for_nothing_loses_it(gateway: TcpGateway, sent: bytes, reason: str) -> None:
     before = len(gateway.told("connection closed"))
     with gateway.connect(1) as device:
         device.sendall(sent)
@@ -246,7 +209,14 @@ def test_whoever_keeps_a_connection_for_nothing_loses_it(gateway: Gateway, sent:
     assert gateway.told("connection closed")[-1]["reason"] == reason
 
 
-def test_a_flood_of_one_address_leaves_those_that_are_connected(gateway: Gateway) -> None:
+def test_a_device_that_takes_no_reply_is_not_kept(gateway: TcpGateway) -> None:
+    with gateway.connect(1) as device:
+        device.sendall(login(26))
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            device.sendall(heartbeat(1) * (2 << 20))
+
+
+def test_a_flood_of_one_address_leaves_those_that_are_connected(gateway: TcpGateway) -> None:
     with gateway.connect(1) as device:
         device.sendall(login(24))
         assert receive(device, len(LOGIN_REPLY)) == LOGIN_REPLY
@@ -258,7 +228,7 @@ def test_a_flood_of_one_address_leaves_those_that_are_connected(gateway: Gateway
             connection.close()
 
 
-def test_tls_asks_for_a_certificate_of_the_clients_own(gateway: Gateway, folder: Path) -> None:
+def test_tls_asks_for_a_certificate_of_the_clients_own(gateway: TcpGateway, folder: Path) -> None:
     trusting = ssl.create_default_context(cafile=str(folder / "open" / "ca.pem"))
     known = ssl.create_default_context(cafile=str(folder / "open" / "ca.pem"))
     known.load_cert_chain(folder / "open" / "client.pem", folder / "open" / "client.key")
@@ -278,27 +248,27 @@ def test_tls_asks_for_a_certificate_of_the_clients_own(gateway: Gateway, folder:
 
 def test_only_registered_devices_where_others_are_denied(deployment: Deployment, folder: Path) -> None:
     register(deployment, "356307042441013", "teltonika-8e")
-    config = "unknown_devices: deny\ntcp: [{port: 0, products: [teltonika-8e, concox-gt06]}]\n"
-    gateway = Gateway(deployment, folder / "closed", config)
-    with gateway.connect() as device:
-        device.sendall(IMEI)
-        assert receive(device, 1) == b"\x01"
-    with gateway.connect() as device:
-        device.sendall(IMEI.replace(b"356", b"357"))
-        assert receive(device, 1) == b"\x00"
-        assert is_closed(device)
-    with gateway.connect() as device:
-        device.sendall(LOGIN)
-        assert is_closed(device)
-    assert [line["reason"] for line in gateway.told("connection closed")] == ["unknown_device"] * 2
-    assert gateway.stop() == 0
+    listener = {"port": 0, "products": ["teltonika-8e", "concox-gt06"]}
+    with TcpGateway(deployment, folder / "closed", {"unknown_devices": "deny", "tcp": [listener]}) as gateway:
+        with gateway.connect() as device:
+            device.sendall(IMEI)
+            assert receive(device, 1) == b"\x01"
+        with gateway.connect() as device:
+            device.sendall(IMEI.replace(b"356", b"357"))
+            assert receive(device, 1) == b"\x00"
+            assert is_closed(device)
+        with gateway.connect() as device:
+            device.sendall(LOGIN)
+            assert is_closed(device)
+        assert [line["reason"] for line in gateway.told("connection closed")] == ["unknown_device"] * 2
+        assert gateway.stop() == 0
 
 
 def test_what_was_in_flight_at_sigterm_is_acknowledged_and_on_the_stream(
     deployment: Deployment, folder: Path, catalog: Catalog
 ) -> None:
-    gateway = Gateway(deployment, folder / "drained", "tcp: [{port: 0, products: [concox-gt06]}]\n")
-    with gateway.connect() as device:
+    config = {"tcp": [{"port": 0, "products": ["concox-gt06"]}]}
+    with TcpGateway(deployment, folder / "drained", config) as gateway, gateway.connect() as device:
         device.sendall(login(25))
         assert receive(device, len(LOGIN_REPLY)) == LOGIN_REPLY
         device.sendall(b"".join(heartbeat(serial) for serial in range(5000)))
@@ -306,18 +276,31 @@ def test_what_was_in_flight_at_sigterm_is_acknowledged_and_on_the_stream(
         gateway.process.terminate()
         replies = first + receive(device, 10 * 5000)
         assert is_closed(device)
-    assert gateway.process.wait(timeout=WAIT_SECONDS) == 0, gateway.log.read_text()
+        code, told = gateway.end()
+        assert code == 0, told
     acknowledged = len(replies) // 10
     assert replies == b"".join(heartbeat_reply(serial) for serial in range(acknowledged))
-    found = [wire(envelope, catalog) for envelope in envelopes(deployment) if envelope.device == "25"]
+    found = [wire(envelope, catalog) for envelope in deployment.envelopes() if envelope.device == "25"]
     assert found[: acknowledged + 1] == [login(25), *(heartbeat(serial) for serial in range(acknowledged))]
-    assert "Traceback" not in gateway.log.read_text()
+    assert "Traceback" not in told
 
 
 def test_a_listener_that_cannot_be_is_refused_at_the_start(deployment: Deployment, folder: Path) -> None:
-    gateway = Gateway(deployment, folder / "bad", "tcp: [{port: 0, products: [concox-gt60]}]\n")
-    assert gateway.process.wait(timeout=WAIT_SECONDS) == 1
-    assert "tcp[0].products: no product `concox-gt60` in the specs, did you mean" in gateway.log.read_text()
+    with Gateway(deployment, folder / "bad", {"tcp": [{"port": 0, "products": ["concox-gt60"]}]}) as gateway:
+        code, told = gateway.end()
+    assert code == 1
+    assert "tcp[0].products: no product `concox-gt60` in the specs, did you mean" in told
+
+
+def test_a_port_for_metrics_that_another_has_is_named(deployment: Deployment, folder: Path) -> None:
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        config = {"tcp": [{"port": 0, "products": ["concox-gt06"]}], "metrics": {"port": port}}
+        with Gateway(deployment, folder / "measured", config) as gateway:
+            code, told = gateway.end()
+    assert code == 1
+    assert f"metrics.port: {LOOPBACK}:{port}: Address already in use" in told
+    assert "Traceback" not in told
 
 
 def register(deployment: Deployment, device: str, product: str) -> None:
@@ -326,30 +309,3 @@ def register(deployment: Deployment, device: str, product: str) -> None:
         connection.execute(
             "INSERT INTO device (device_id, product, version, deleted) VALUES (%s, %s, 1, false)", [device, product]
         )
-
-
-def make_certificates(folder: Path) -> None:
-    """A certificate authority, and what it signed for the server and for a client."""
-    folder.mkdir(exist_ok=True)
-    authority = ec.generate_private_key(ec.SECP256R1())
-    for name in ("ca", "server", "client"):
-        key = authority if name == "ca" else ec.generate_private_key(ec.SECP256R1())
-        now = datetime.datetime.now(datetime.UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(minutes=5))
-            .not_valid_after(now + datetime.timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(ca=name == "ca", path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-            .sign(authority, hashes.SHA256())
-        )
-        (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        secret = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        (folder / f"{name}.key").write_bytes(secret)
-        os.chmod(folder / f"{name}.key", 0o600)
