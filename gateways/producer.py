@@ -52,6 +52,8 @@ class Producer:
         self._pauses = [0.0] * NUM_GROUPS
         self._not_before = [0.0] * NUM_GROUPS
         self._failing_since: float | None = None
+        self._errors: set[str] = set()
+        """Of the newest call that was not taken whole."""
         self._is_spooling = spool.size > 0
         self._ends_at: float | None = None
         self._room = asyncio.Event()
@@ -115,7 +117,9 @@ class Producer:
             _now() - self._failing_since > self._spool_after or self._batches.size > self._memory // 2
         ):
             _log.warning(
-                "Kinesis does not take all: records go to the spool", stream=self._stream.name, errors=outcomes
+                "Kinesis does not take all: records go to the spool",
+                stream=self._stream.name,
+                errors=sorted(self._errors),
             )
             self._is_spooling = True
         return any(error is None for error in outcomes)
@@ -130,11 +134,20 @@ class Producer:
         outcomes = await self._put(ready)
         taken = [record for record, error in zip(ready, outcomes, strict=True) if error is None]
         if taken:
-            await asyncio.to_thread(self._spool.remove, taken)
+            await self._remove(taken)
         if not self._spool.size:
             _log.info("the spool is empty: records go to Kinesis directly", stream=self._stream.name)
             self._is_spooling = False
         return spooled or bool(taken)
+
+    async def _remove(self, taken: Sequence[SpooledRecord]) -> None:
+        """Forgets what Kinesis has. Where the disk is full that fails, too: then it goes again, which the job knows."""
+        try:
+            await asyncio.to_thread(self._spool.remove, taken)
+        except sqlite3.Error as error:
+            _log.error("the spool cannot be written, what Kinesis has of it goes again", error=str(error))
+            for record in taken:
+                self._pause(record.group, _now())
 
     async def _to_spool(self, batches: Sequence[Batch]) -> bool:
         if self._spool.is_full:
@@ -164,10 +177,10 @@ class Producer:
                 self._pause(record.group, now)
         refused = {error for error in outcomes if error is not None}
         self._metrics.records.inc(len(outcomes) - sum(error is not None for error in outcomes))
-        if not refused:
+        if refused:
+            self._errors, self._failing_since = refused, self._failing_since or now
+        else:
             self._failing_since = None
-        elif self._failing_since is None:
-            self._failing_since = now
         return outcomes
 
     def _pause(self, group: int, now: float) -> None:

@@ -52,13 +52,9 @@ class Spool:
     def append(self, records: Iterable[tuple[int, bytes]]) -> None:
         """Returns when the records (group, data) are on disk."""
         rows = list(records)
-        self._database.execute("BEGIN")
-        try:
+        with self._database:  # what fails in here is rolled back
+            self._database.execute("BEGIN")
             self._database.executemany("INSERT INTO record (grp, data) VALUES (?, ?)", rows)
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
         self._size += sum(_ROW_BYTES + len(data) for _, data in rows)
 
     def heads(self, at_most: int) -> list[SpooledRecord]:
@@ -72,9 +68,9 @@ class Spool:
     def remove(self, records: Iterable[SpooledRecord]) -> None:
         """Forgets records that Kinesis has."""
         taken = list(records)
-        self._database.execute("BEGIN")
-        self._database.executemany("DELETE FROM record WHERE place = ?", [(record.place,) for record in taken])
-        self._database.execute("COMMIT")
+        with self._database:
+            self._database.execute("BEGIN")
+            self._database.executemany("DELETE FROM record WHERE place = ?", [(record.place,) for record in taken])
         self._size -= sum(_ROW_BYTES + len(record.data) for record in taken)
 
     def close(self) -> None:

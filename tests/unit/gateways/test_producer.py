@@ -1,10 +1,10 @@
 """Lines reach Kinesis: in order for each device, by the spool while it refuses, with bounded memory."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+import resource
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -67,6 +67,17 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+@contextmanager
+def no_file_grows(beyond: int) -> Iterator[None]:
+    """As if the disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (beyond, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 async def offer_for_ever(producer: Producer) -> None:
     number = 0
     while True:
@@ -89,27 +100,6 @@ def test_a_line_is_durable_when_kinesis_has_it(tmp_path: Path) -> None:
     run(body())
 
 
-def test_throttled_records_are_put_again_and_no_device_overtakes_itself(tmp_path: Path) -> None:
-    async def body() -> None:
-        random = Random(3)
-        stream = ScriptedStream(lambda record: THROTTLED if random.random() < 0.3 else None)
-        async with Bench(stream, tmp_path) as bench:
-            waiting = [
-                await bench.producer.offer(f"device-{n % 50}", f"device-{n % 50} {n}".encode() * 10)
-                for n in range(1000)
-            ]
-            await asyncio.gather(*waiting)
-            await eventually(lambda: len(stream.lines()) == 1000)
-            assert bench.count("sluice_gateway_kinesis_refusals_total", error=THROTTLED) > 0
-        of_device = defaultdict(list)
-        for line in stream.lines():
-            device, _, number = line.decode().partition(" ")
-            of_device[device].append(int(number.partition("device")[0]))
-        assert all(numbers == sorted(numbers) for numbers in of_device.values())
-
-    run(body())
-
-
 def test_while_kinesis_is_away_lines_are_durable_on_disk_and_go_on_in_order(tmp_path: Path) -> None:
     async def body() -> None:
         stream = ScriptedStream(lambda record: "EndpointConnectionError")
@@ -126,6 +116,21 @@ def test_while_kinesis_is_away_lines_are_durable_on_disk_and_go_on_in_order(tmp_
             await eventually(lambda: bench.spool.size == 0)
             await (await bench.producer.offer("device-1", b"directly again"))
             assert stream.lines()[-1] == b"directly again"
+
+    run(body())
+
+
+def test_where_the_disk_is_full_what_was_spooled_goes_again_until_it_can_be_forgotten(tmp_path: Path) -> None:
+    async def body() -> None:
+        stream = ScriptedStream(lambda record: "EndpointConnectionError")
+        async with Bench(stream, tmp_path) as bench:
+            await (await bench.producer.offer("device-1", b"line"))
+            with no_file_grows(beyond=(tmp_path / "records.sqlite-wal").stat().st_size):
+                stream.judge = lambda record: None
+                await eventually(lambda: len(stream.lines()) >= 3)
+                assert bench.spool.size > 0
+            await eventually(lambda: bench.spool.size == 0)
+            assert set(stream.lines()) == {b"line"}
 
     run(body())
 
