@@ -30,7 +30,7 @@ def start(port: int, data: Path, log: Path, outlive: bool) -> tuple[Server, subp
     """Launch it on loopback, all state in memory; returns the server, our child and what clients must set."""
     plan = Launch(
         command=[sys.executable, "-m", "ministack"],
-        environment=_settings(port, data),
+        environment=settings(port, data),
         port=port,
         log=log,
         death_signal=None if outlive else signal.SIGKILL,
@@ -78,7 +78,8 @@ def client(environment: dict[str, str], service: str, config: Config | None = No
     )
 
 
-def _settings(port: int, data: Path) -> dict[str, str]:
+def settings(port: int, data: Path) -> dict[str, str]:
+    """What the server is told by its environment; it keeps its files in `data`."""
     return {
         "BIND_HOST": LOOPBACK,  # its default is every interface
         "GATEWAY_PORT": str(port),

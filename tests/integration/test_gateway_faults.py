@@ -6,11 +6,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from deployment import Deployment, deploy, wait_until
+from kinesis import Kinesis
 from load import FileLoad, Load, MqttLoad, Reading, RestLoad, TcpLoad, milliseconds
-from proxy import Proxy
 
 from local.gateway import Gateway
 from local.job import Job
@@ -20,8 +19,19 @@ from udfs.catalog import compile_catalog, read_specs
 
 
 @pytest.fixture(scope="module")
-def deployment(shared_stack: Stack, folder: Path) -> Deployment:
-    return deploy(shared_stack, folder / "project", "test_gateway_faults")
+def kinesis(shared_stack: Stack, folder: Path) -> Iterator[Kinesis]:
+    with Kinesis(folder / "kinesis", shared_stack.environment()) as kinesis:
+        yield kinesis
+
+
+@pytest.fixture(scope="module")
+def deployment(shared_stack: Stack, kinesis: Kinesis, folder: Path) -> Deployment:
+    """The job reads its streams there, all else it has on the shared stack."""
+    deployment = deploy(shared_stack, folder / "project", "test_gateway_faults")
+    kinesis.create([deployment.config.kinesis.devices, deployment.config.kinesis.masters])
+    for source in (deployment.project / "sql" / "sources").iterdir():
+        source.write_text(source.read_text().replace("${aws.kinesis.endpoint}", kinesis.url))
+    return deployment
 
 
 @pytest.fixture(scope="module")
@@ -32,34 +42,27 @@ def job(deployment: Deployment, folder: Path) -> Iterator[Job]:
 
 
 @pytest.fixture(scope="module")
-def kinesis(deployment: Deployment) -> Proxy:
-    """The gateway's way to AWS."""
-    address = httpx.URL(deployment.environment["SLUICE_AWS_ENDPOINT"])
-    return Proxy((address.host, address.port or 80))
-
-
-@pytest.fixture(scope="module")
-def gateway(deployment: Deployment, job: Job, kinesis: Proxy, folder: Path) -> Iterator[Gateway]:
-    environment = deployment.environment | {"SLUICE_AWS_ENDPOINT": kinesis.url}
+def gateway(deployment: Deployment, job: Job, kinesis: Kinesis, folder: Path) -> Iterator[Gateway]:
+    environment = deployment.environment | kinesis.environment
     with Gateway.start(deployment.project, environment, folder / "run") as gateway:
         yield gateway
 
 
 def test_what_was_acknowledged_is_stored_once(
-    deployment: Deployment, job: Job, gateway: Gateway, kinesis: Proxy
+    deployment: Deployment, job: Job, gateway: Gateway, kinesis: Kinesis
 ) -> None:
     with sending(deployment, gateway) as loads:
         more_is_acknowledged(loads)
         gateway.kill()
         gateway.launch()
         more_is_acknowledged(loads)
-        kinesis.down()
+        kinesis.down()  # in the middle of calls, of which the gateway does not learn what became
         more_is_acknowledged(loads)  # by the spool
         gateway.kill()  # with all in it that was acknowledged
         gateway.launch()
         kinesis.up()
         more_is_acknowledged(loads)
-        kinesis.down()  # in the middle of calls, of which the gateway does not learn what became
+        kinesis.down()
         kinesis.up()
         more_is_acknowledged(loads)
     acknowledged = Counter(reading for load in loads for reading in load.acknowledged)
