@@ -54,7 +54,10 @@ def csv_rows(layout: CsvLayout, device_column: str | None) -> Rows:
         records = _records(lines, layout)
         head, names = ("", known)
         if layout.header:
-            head, names = next(records, ("", []))
+            first = next(records, None)
+            if first is None:
+                return
+            head, names = first
             _check_header(names, known, part)
         column = None if device_column is None else _column(device_column, names, part)
         is_cut = column is not None and device_column not in known

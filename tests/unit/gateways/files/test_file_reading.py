@@ -56,6 +56,13 @@ def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
     assert (other.reason, len(other.content)) == ("empty", 64)
 
 
+@pytest.mark.parametrize("text", ["", "\n\n", HEAD])
+def test_a_file_without_rows_is_an_empty_one(tmp_path: Path, text: str) -> None:
+    [bad] = asked(Inspect(reading(tmp_path / "a.csv", text)))
+    assert isinstance(bad, Bad)
+    assert bad.reason == "empty"
+
+
 def test_payloads_carry_their_key_and_say_how_many_messages_they_are(tmp_path: Path) -> None:
     [block, end] = asked(read(reading(tmp_path / "a.csv", HEAD + row(1) + row(2) + row(3))))
     assert isinstance(block, Block)
