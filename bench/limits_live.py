@@ -17,10 +17,10 @@ import psycopg
 from throughput import ROOT, master_rows
 
 from cli.master import put_row
+from gateways.stream import Stream
 from jobs.config import load_config
 from local.job import Job
-from local.ministack import DEVICE_STREAM, MASTER_STREAM, kinesis_client
-from local.records import StreamRecord, put_records
+from local.ministack import DEVICE_STREAM, MASTER_STREAM, stream
 from local.stack import Stack
 from udfs.catalog import Catalog, compile_catalog, read_specs
 
@@ -49,16 +49,16 @@ def in_force_after(number: int, catalog: Catalog, environment: dict[str, str]) -
     """Seconds."""
     device = f"bench-{number}"
     config = load_config(ROOT / "flink-conf" / "local.json")
-    kinesis = kinesis_client(environment)
-    put_records(kinesis, MASTER_STREAM, [StreamRecord("master", row) for row in master_rows(number + 1)])
+    devices = stream(environment, DEVICE_STREAM)
+    stream(environment, MASTER_STREAM).put_all(("master", row) for row in master_rows(number + 1))
     with psycopg.connect(config.aurora.conninfo(config.aurora.read_host), autocommit=True) as aurora:
         for _ in range(30):
-            send(kinesis, catalog, device)
+            send(devices, catalog, device)
         put_at = time.time()
         scope = {"limit_id": device, "scope": "device", "scope_id": device}
         put_row(config, "limit_override", scope | {"limit_name": "temperature_max", "value": "20"})
         while time.time() < put_at + PATIENCE_SECONDS:
-            send(kinesis, catalog, device)
+            send(devices, catalog, device)
             raised = aurora.execute(
                 "SELECT extract(epoch FROM first_event_time) FROM alarm WHERE device_id = %s", [device]
             ).fetchone()
@@ -67,11 +67,11 @@ def in_force_after(number: int, catalog: Catalog, environment: dict[str, str]) -
     raise SystemExit(f"the limit of {device} is not in force after {PATIENCE_SECONDS:.0f} s")
 
 
-def send(kinesis: Any, catalog: Catalog, device: str) -> None:
+def send(devices: Stream, catalog: Catalog, device: str) -> None:
     envelope: dict[str, Any] = {"product": PRODUCT, "device": device, "protocol": "mqtt"}
     envelope |= {"received_at": time.time_ns() // 1_000_000}
     envelope |= {"payload": catalog.encode(PRODUCT, [{"temperature": 25.0}])}
-    put_records(kinesis, DEVICE_STREAM, [StreamRecord(device, json.dumps(envelope).encode())])
+    devices.put_all([(device, json.dumps(envelope).encode())])
     time.sleep(EVERY_SECONDS)
 
 

@@ -30,8 +30,8 @@ from local.fleet import Fleet
 from local.job import Job
 from local.ledger import Line
 from local.master_data import Replication, full_load
-from local.ministack import DEVICE_STREAM, MASTER_STREAM, kinesis_client
-from local.records import StreamRecord, pack_lines, put_records
+from local.ministack import DEVICE_STREAM, MASTER_STREAM, stream
+from local.records import pack_lines
 from local.signals import measure
 from local.stack import Stack
 from udfs.catalog import compile_catalog, read_specs
@@ -79,17 +79,16 @@ def main() -> None:
 
 def preload(environment: dict[str, str], num_messages: int) -> int:
     """Puts master data and a week of readings on the streams; in how many lines."""
-    kinesis = kinesis_client(environment)
     fleet = Fleet(compile_catalog(read_specs(ROOT / "specs")), seed=1)
     replication, now = Replication(), datetime.now(UTC)
-    masters = [replication.loaded(row, now) for row in full_load(fleet)]
-    put_records(kinesis, MASTER_STREAM, [StreamRecord("master", record) for record in masters])
+    stream(environment, MASTER_STREAM).put_all(("master", replication.loaded(row, now)) for row in full_load(fleet))
+    devices = stream(environment, DEVICE_STREAM)
     sent, chunk, num_lines = 0, [], 0
     for line in week(fleet, num_messages):
         sent, num_lines = sent + line.messages, num_lines + 1
         chunk.append(line)
         if len(chunk) == 5_000 or sent >= num_messages:
-            put_records(kinesis, DEVICE_STREAM, pack_lines(chunk, 50))
+            devices.put_all(pack_lines(chunk, 50))
             chunk = []
         if sent >= num_messages:
             break

@@ -20,11 +20,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from gateways.stream import Keyed
 from jobs.config import load_config
 from jobs.lake_tables import message_inserts
 from local.job import Job
-from local.ministack import DEVICE_STREAM, MASTER_STREAM, kinesis_client
-from local.records import StreamRecord, put_records
+from local.ministack import DEVICE_STREAM, MASTER_STREAM, stream
 from local.stack import Stack
 from udfs.catalog import Catalog, compile_catalog, read_specs
 from udfs.lake_definitions import compile_lake, read_lake
@@ -105,11 +105,11 @@ def flink_type(kind: str) -> str:
 
 
 def preload(stack: Stack, catalog: Catalog, num_messages: int, devices_a_record: int) -> None:
-    kinesis = kinesis_client(stack.environment())
-    put_records(kinesis, MASTER_STREAM, [StreamRecord("master", row) for row in master_rows(NUM_DEVICES)])
+    stream(stack.environment(), MASTER_STREAM).put_all(("master", row) for row in master_rows(NUM_DEVICES))
+    device_stream = stream(stack.environment(), DEVICE_STREAM)
     rng, now = Random(1), time.time_ns() // 1_000_000
     began = time.monotonic()
-    chunk: list[StreamRecord] = []
+    chunk: list[Keyed] = []
     for first in range(0, num_messages, LINES_PER_RECORD):
         place = first // LINES_PER_RECORD * devices_a_record
         devices = [f"bench-{(place + n) % NUM_DEVICES}" for n in range(devices_a_record)]
@@ -117,11 +117,11 @@ def preload(stack: Stack, catalog: Catalog, num_messages: int, devices_a_record:
             line(catalog, devices[n % devices_a_record], now - num_messages + first + n, rng)
             for n in range(LINES_PER_RECORD)
         ]
-        chunk.append(StreamRecord(devices[0], b"\n".join(lines)))
+        chunk.append((devices[0], b"\n".join(lines)))
         if len(chunk) == 100:
-            put_records(kinesis, DEVICE_STREAM, chunk)
+            device_stream.put_all(chunk)
             chunk = []
-    put_records(kinesis, DEVICE_STREAM, chunk)
+    device_stream.put_all(chunk)
     print(f"preloaded {num_messages:,} messages in {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 

@@ -8,15 +8,14 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-import boto3
-
+from gateways.stream import Stream
 from jobs.config import Config
 from jobs.dead_letter_store import DeadLetterStore, Outcome, Selection
 from jobs.dead_letters import RESOLVED
 from jobs.lake import Lake
 from jobs.replay_plan import Judged, OpenLetter, Verdict, judge, stored_ids
 from local.ledger import Line
-from local.records import pack_lines, put_records
+from local.records import pack_lines
 from udfs.catalog import Catalog
 
 CHUNK: Final = 1000
@@ -56,15 +55,13 @@ class Replay:
     def send(self) -> Iterator[int]:
         """Puts the lines on the stream, those of a device together; yields how many letters are done with.
 
-        A letter whose messages the lake has is resolved instead. Raises StackError where the stream takes no more.
+        A letter whose messages the lake has is resolved instead. Raises Unavailable where the stream takes no more.
         """
-        kinesis = boto3.client(
-            "kinesis", endpoint_url=self._config.aws.endpoint or None, region_name=self._config.aws.region
-        )
+        stream = Stream(self._config.aws, self._config.kinesis.devices)
         for judged in self._judged():
             sent = [each for each in judged if each.is_sent]
             lines = [Line(each.device_id, each.line) for each in sent]
-            put_records(kinesis, self._config.kinesis.devices, pack_lines(lines, LINES_PER_RECORD))
+            stream.put_all(pack_lines(lines, LINES_PER_RECORD))
             self._pending |= {each.letter.dead_letter_id: each.letter for each in sent}
             self._resolve_stored(judged)
             self.outcomes.update(_outcome(each) for each in judged if not each.is_sent)

@@ -21,7 +21,7 @@ from gateways.relays.mariadb import MariaRelay
 from gateways.relays.mongodb import MongoRelay
 from gateways.relays.positions import Positions
 from gateways.relays.postgres import PostgresRelay
-from gateways.relays.producer import Producer
+from gateways.stream import Stream
 from jobs.store import migrate_aurora
 from udfs.errors import SluiceError
 
@@ -39,7 +39,7 @@ _LOST: Final = (
     BotoCoreError,
     ClientError,
 )
-_KINDS: Final[Mapping[str, Callable[[str, str, list[str], Positions, Producer], Relay]]] = {
+_KINDS: Final[Mapping[str, Callable[[str, str, list[str], Positions, Stream], Relay]]] = {
     "postgresql": PostgresRelay,
     "mariadb": MariaRelay,
     "mongodb": MongoRelay,
@@ -79,10 +79,10 @@ def run(
 def _relay(file: Path, run_dir: Path) -> Relay:
     wanted, deployment = read_config(file), find_deployment(run_dir)
     migrate_aurora(deployment.aurora, PROJECT / "sql" / "aurora")
-    positions, producer = Positions(deployment.aurora), Producer(deployment)
+    positions, stream = Positions(deployment.aurora), Stream(deployment.aws, deployment.kinesis.masters)
     if wanted.kind == "dynamodb":
-        return DynamoRelay(wanted.name, deployment.aws, wanted.tables, positions, producer)
-    return _KINDS[wanted.kind](wanted.name, wanted.conninfo(), wanted.tables, positions, producer)
+        return DynamoRelay(wanted.name, deployment.aws, wanted.tables, positions, stream)
+    return _KINDS[wanted.kind](wanted.name, wanted.conninfo(), wanted.tables, positions, stream)
 
 
 def _capture(relay: Relay, stop: threading.Event) -> None:

@@ -10,6 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gateways.stream import Stream
+from jobs.config import Aws
 from local.errors import NotReady
 from local.process import LOOPBACK, Launch, Server, launch
 
@@ -90,6 +92,11 @@ def settings(port: int, data: Path) -> dict[str, str]:
         "STATE_DIR": str(data / "state"),
         "DOCKER_HOST": f"unix://{data}/no-docker.sock",  # it would look for containers of its own to remove
     }
+
+
+def stream(environment: dict[str, str], name: str) -> Stream:
+    """A stream to put records on; its credentials are those of our own environment."""
+    return Stream(Aws(region=environment["AWS_REGION"], endpoint=environment["SLUICE_AWS_ENDPOINT"]), name)
 
 
 def _environment(port: int) -> dict[str, str]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import boto3
 from rich.console import Console
 
+from gateways.stream import Stream
 from jobs.config import Config, load_config
 from local.fleet import Fleet
 from local.gateway import Gateway
@@ -76,16 +76,15 @@ def _run_fleet(
 ) -> list[Check]:
     keys = compile_masters(read_masters(plan.project / "specs")).keys
     fleet = Fleet(compile_catalog(read_specs(plan.project / "specs")), plan.seed, plan.devices)
-    kinesis = boto3.client("kinesis", endpoint_url=config.aws.endpoint or None, region_name=config.aws.region)
+    devices, masters = (Stream(config.aws, name) for name in (config.kinesis.devices, config.kinesis.masters))
     with gateway.senders() as senders:
         simulator = FleetSimulator(
-            kinesis,
+            devices,
+            masters,
             fleet,
             plan.rate,
             plan.run_seconds,
             master_applied=lambda: len(stores.master_rows("device", keys["device"])) >= len(fleet.devices),
-            device_stream=config.kinesis.devices,
-            master_stream=config.kinesis.masters,
             senders=senders,
         )
         console.print(

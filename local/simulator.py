@@ -12,21 +12,18 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from gateways.stream import Stream
 from local.errors import StackError
 from local.faults import FAULTS, break_line
 from local.fleet import PROTOCOLS, Device, Fleet
 from local.ledger import ExpectedAlarm, Ledger, Line
 from local.master_data import Replication, RowChange, changes, enter, full_load, noise
-from local.ministack import DEVICE_STREAM, MASTER_STREAM
-from local.records import StreamRecord, pack_lines, put_records
+from local.records import pack_lines
 from local.scripts import CYCLE_SECONDS, LATE_BY_MS, LATE_FROM_SECONDS, Script, Step, limit_raised_at, scripts, window
 from local.senders import Sender
 from local.signals import drive, hot, measure
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 DEFAULT_RATE: Final = 200.0
 TICK_SECONDS: Final = 0.1
@@ -50,22 +47,20 @@ class FleetSimulator:
 
     def __init__(
         self,
-        kinesis_client: "KinesisClient",
+        devices: Stream,
+        masters: Stream,
         fleet: Fleet,
         rate: float = DEFAULT_RATE,
         run_seconds: float | None = None,
         master_applied: Callable[[], bool] = lambda: True,
-        device_stream: str = DEVICE_STREAM,
-        master_stream: str = MASTER_STREAM,
         senders: Mapping[str, Sender] = {},
     ) -> None:
-        self._kinesis = kinesis_client
+        self._devices, self._masters = devices, masters
         self._senders = senders
         self._fleet = fleet
         self._rate = rate
         self._run_seconds = run_seconds
         self._master_applied = master_applied
-        self._device_stream, self._master_stream = device_stream, master_stream
         self._lock = threading.Lock()
         self._ledger = Ledger()
         self._rng = fleet.rng("traffic")
@@ -139,7 +134,7 @@ class FleetSimulator:
 
     def _put_master(self, records: list[bytes], rows: list[RowChange]) -> None:
         # One key: the single shard keeps the order of commits.
-        put_records(self._kinesis, self._master_stream, [StreamRecord("master", record) for record in records])
+        self._masters.put_all(("master", record) for record in records)
         with self._lock:
             for row in rows:
                 enter(self._ledger, row)
@@ -244,7 +239,7 @@ class FleetSimulator:
 
     def _send(self, lines: list[Line]) -> None:
         direct = [line for line in lines if line.via not in self._senders]
-        put_records(self._kinesis, self._device_stream, pack_lines(direct, LINES_PER_RECORD))
+        self._devices.put_all(pack_lines(direct, LINES_PER_RECORD))
         with ThreadPoolExecutor(len(PROTOCOLS), "sender") as threads:  # they wait, each for its gateway
             sent = [
                 threads.submit(sender.send, [line for line in lines if line.via == via])

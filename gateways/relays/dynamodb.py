@@ -13,8 +13,7 @@ import msgspec
 
 from gateways.relays.errors import RelayError
 from gateways.relays.positions import Positions
-from gateways.relays.producer import Producer
-from gateways.stream import Keyed
+from gateways.stream import Keyed, Stream
 from jobs.config import Aws
 
 RECORDS_AT_ONCE: Final = 1_000
@@ -26,8 +25,8 @@ Shards = dict[str, str]
 class DynamoRelay:
     """Captures `tables` of the account and region of the deployment."""
 
-    def __init__(self, name: str, aws: Aws, tables: list[str], positions: Positions, producer: Producer) -> None:
-        self._name, self._tables, self._positions, self._producer = name, tables, positions, producer
+    def __init__(self, name: str, aws: Aws, tables: list[str], positions: Positions, masters: Stream) -> None:
+        self._name, self._tables, self._positions, self._masters = name, tables, positions, masters
         region, endpoint = aws.region, aws.endpoint or None
         self._dynamodb: Any = boto3.client("dynamodb", region_name=region, endpoint_url=endpoint)
         self._streams: Any = boto3.client("dynamodbstreams", region_name=region, endpoint_url=endpoint)
@@ -39,7 +38,7 @@ class DynamoRelay:
         if self._positions.read(self._name) is None:
             for table in self._tables:
                 for records in self._load(table):
-                    self._producer.put(records)
+                    self._masters.put_all(records)
             self._write({})
 
     def step(self) -> int:
@@ -51,7 +50,7 @@ class DynamoRelay:
                 place = f"{arn}/{shard}"
                 records = self._records(arn, shard, shards.get(place))
                 if records:
-                    self._producer.put([_keyed(table, record) for record in records])
+                    self._masters.put_all([_keyed(table, record) for record in records])
                     shards[place] = records[-1]["dynamodb"]["SequenceNumber"]
                     self._write(shards)
                     count += len(records)

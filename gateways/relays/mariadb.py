@@ -23,8 +23,7 @@ from gateways.relays.errors import RelayError
 from gateways.relays.mariadb_catalog import Catalog, changes, check_binlog, read_catalog
 from gateways.relays.mariadb_values import LOADED, loaded_texts, selection
 from gateways.relays.positions import Positions
-from gateways.relays.producer import Producer
-from gateways.stream import Keyed
+from gateways.stream import Keyed, Stream
 
 ROWS_AT_ONCE: Final = 2_000
 DEFAULT_PORT: Final = 3306
@@ -46,9 +45,9 @@ class Position(msgspec.Struct, frozen=True):
 class MariaRelay:
     """Captures `tables` (schema.table) of the server behind `url`, such as mysql://user:password@host:3306/."""
 
-    def __init__(self, name: str, url: str, tables: list[str], positions: Positions, producer: Producer) -> None:
+    def __init__(self, name: str, url: str, tables: list[str], positions: Positions, stream: Stream) -> None:
         self._name, self._tables = name, tables
-        self._positions, self._producer = positions, producer
+        self._positions, self._stream = positions, stream
         self._settings = _settings(name, url)
 
     def start(self) -> None:
@@ -86,9 +85,9 @@ class MariaRelay:
             else:
                 records.append(logged_record(found))
             if len(records) >= ROWS_AT_ONCE:  # a long transaction goes in parts
-                self._producer.put(records)
+                self._stream.put_all(records)
                 count, records = count + len(records), []
-        self._producer.put(records)
+        self._stream.put_all(records)
         self._write(Position(place, catalog, loaded=True))
         return count + len(records)
 
@@ -122,7 +121,7 @@ class MariaRelay:
             with connection.cursor(SSCursor) as cursor:
                 cursor.execute(selection(schema, table, types))
                 while rows := cursor.fetchmany(ROWS_AT_ONCE):
-                    self._producer.put([loaded_record(schema, table, loaded_texts(types, row), at) for row in rows])
+                    self._stream.put_all([loaded_record(schema, table, loaded_texts(types, row), at) for row in rows])
         self._write(Position(position.place, position.catalog, loaded=True))
 
     def _snapshot(self, connection: Any) -> Position:

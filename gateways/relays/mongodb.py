@@ -15,8 +15,7 @@ from pymongo.errors import OperationFailure
 
 from gateways.relays.errors import RelayError
 from gateways.relays.positions import Positions
-from gateways.relays.producer import Producer
-from gateways.stream import Keyed
+from gateways.stream import Keyed, Stream
 
 EVENTS_AT_ONCE: Final = 1_000
 WAIT_MS: Final = 500
@@ -28,11 +27,11 @@ Document = dict[str, Any]
 class MongoRelay:
     """Captures `collections` (database.collection, all of one database) behind `uri`."""
 
-    def __init__(self, name: str, uri: str, collections: list[str], positions: Positions, producer: Producer) -> None:
+    def __init__(self, name: str, uri: str, collections: list[str], positions: Positions, stream: Stream) -> None:
         databases = {collection.partition(".")[0] for collection in collections}
         if len(databases) != 1:
             raise RelayError(name, f"one relay watches one database, these are {', '.join(sorted(databases))}")
-        self._name, self._positions, self._producer = name, positions, producer
+        self._name, self._positions, self._stream = name, positions, stream
         self._collections = [collection.partition(".")[2] for collection in collections]
         self._client: MongoClient[Document] = MongoClient(uri)
         self._database: Database[Document] = self._client[databases.pop()]
@@ -50,7 +49,7 @@ class MongoRelay:
         for collection in self._collections:
             documents = self._database[collection].find()
             while batch := list(islice(documents, EVENTS_AT_ONCE)):
-                self._producer.put([_keyed(_loaded(self._database.name, collection, each, began)) for each in batch])
+                self._stream.put_all([_keyed(_loaded(self._database.name, collection, each, began)) for each in batch])
         self._positions.write(self._name, json_util.dumps(token))
 
     def step(self) -> int:
@@ -71,7 +70,7 @@ class MongoRelay:
                 ) from error
             raise
         if events:
-            self._producer.put([_keyed(event) for event in events])
+            self._stream.put_all([_keyed(event) for event in events])
             self._positions.write(self._name, json_util.dumps(events[-1]["_id"]))
         return len(events)
 

@@ -17,8 +17,7 @@ from gateways.relays.dms import Row, loaded_record, logged_record
 from gateways.relays.errors import RelayError
 from gateways.relays.pgoutput import lsn_text, read_messages, transaction_end
 from gateways.relays.positions import Positions
-from gateways.relays.producer import Producer
-from gateways.stream import Keyed
+from gateways.stream import Keyed, Stream
 
 MESSAGES_AT_ONCE: Final = 2_000
 LOADED: Final = "loaded"
@@ -27,9 +26,9 @@ LOADED: Final = "loaded"
 class PostgresRelay:
     """Captures `tables` (schema.table) of the database behind `conninfo`; `name` names its slot and publication."""
 
-    def __init__(self, name: str, conninfo: str, tables: list[str], positions: Positions, producer: Producer) -> None:
+    def __init__(self, name: str, conninfo: str, tables: list[str], positions: Positions, stream: Stream) -> None:
         self._name, self._conninfo, self._tables = name, conninfo, tables
-        self._positions, self._producer = positions, producer
+        self._positions, self._stream = positions, stream
 
     def start(self) -> None:
         """Prepares the source and loads the tables unless that was done; raises RelayError."""
@@ -40,7 +39,7 @@ class PostgresRelay:
             self._publish(connection)
         if self._positions.read(self._name) != LOADED:
             for records in self._load():
-                self._producer.put(records)
+                self._stream.put_all(records)
             self._positions.write(self._name, LOADED)
 
     def step(self) -> int:
@@ -52,7 +51,7 @@ class PostgresRelay:
             )
             found = connection.execute(query, [self._name, MESSAGES_AT_ONCE, self._name], binary=True).fetchall()
             records = [logged_record(row) for row in read_messages(bytes(data) for (data,) in found)]
-            self._producer.put(records)
+            self._stream.put_all(records)
             if found:  # whole transactions, so the last message is a commit
                 end = lsn_text(transaction_end(bytes(found[-1][0])))
                 connection.execute("SELECT pg_replication_slot_advance(%s, %s)", [self._name, end])

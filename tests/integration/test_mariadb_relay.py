@@ -16,7 +16,7 @@ from gateways.relays.binlog import BinlogError
 from gateways.relays.errors import RelayError
 from gateways.relays.mariadb import ROWS_AT_ONCE, MariaRelay
 from gateways.relays.positions import Positions
-from gateways.relays.producer import Producer
+from gateways.stream import Stream
 from jobs.store import migrate_aurora
 from udfs.cdc.change import TableChange
 from udfs.cdc.formats import read_changes
@@ -54,13 +54,14 @@ class Source:
 
     def __init__(self, deployment: Deployment, url: str, name: str) -> None:
         self.deployment, self.url, self.name = deployment, url, name
+        self.masters = (deployment.config.aws, deployment.config.kinesis.masters)
         self._seen = len(deployment.master_records())
         self._began = self._seen
 
-    def relay(self, *tables: str, producer: Producer | None = None) -> MariaRelay:
+    def relay(self, *tables: str, stream: Stream | None = None) -> MariaRelay:
         names = [f"{DATABASE}.{table}" for table in tables or ("t",)]
         positions = Positions(self.deployment.config.aurora)
-        return MariaRelay(self.name, self.url, names, positions, producer or Producer(self.deployment.config))
+        return MariaRelay(self.name, self.url, names, positions, stream or Stream(*self.masters))
 
     def started(self, *tables: str) -> MariaRelay:
         relay = self.relay(*tables)
@@ -291,23 +292,23 @@ def test_a_long_transaction_is_put_in_parts_and_once(source: Source, sql: Any) -
     assert len({change.position for change in changes}) == len(changes)
 
 
-class Failing(Producer):
+class Failing(Stream):
     """Fails at its second batch, as a process does that is killed there."""
 
     puts = 0
 
-    def put(self, records: Any) -> None:
+    def put_all(self, records: Any) -> None:
         self.puts += 1
         if self.puts == 2:
             raise ConnectionError("killed")
-        super().put(records)
+        super().put_all(records)
 
 
 def test_a_load_that_was_cut_off_leaves_no_rows_that_are_gone(source: Source, sql: Any) -> None:
     sql("CREATE TABLE t (id int PRIMARY KEY, name text)")
     sql(f"INSERT INTO t SELECT seq, 'old' FROM mysql.seq_1_to_{ROWS_AT_ONCE + 10}")
     with pytest.raises(ConnectionError, match="killed"):
-        source.relay(producer=Failing(source.deployment.config)).start()
+        source.relay(stream=Failing(*source.masters)).start()
     sql("DELETE FROM t WHERE id > 5")
     sql("UPDATE t SET name = 'new' WHERE id = 2")
     relay = source.relay()
@@ -322,7 +323,7 @@ def test_a_step_that_was_cut_off_is_made_again_with_the_same_positions(source: S
     relay = source.started()
     sql(f"INSERT INTO t SELECT seq, 'x' FROM mysql.seq_1_to_{ROWS_AT_ONCE}")
     sql(f"INSERT INTO t SELECT seq + {ROWS_AT_ONCE}, 'x' FROM mysql.seq_1_to_{ROWS_AT_ONCE}")
-    cut_off = source.relay(producer=Failing(source.deployment.config))
+    cut_off = source.relay(stream=Failing(*source.masters))
     with pytest.raises(ConnectionError, match="killed"):
         drain(cut_off)
     first = source.changes()

@@ -19,7 +19,7 @@ from jobs.ingest import EnvelopeError, Line, read_envelope
 from local.errors import StackError
 from local.fleet import Fleet
 from local.ledger import Ledger
-from local.ministack import DEVICE_STREAM, MASTER_STREAM, client, kinesis_client
+from local.ministack import DEVICE_STREAM, MASTER_STREAM, client, kinesis_client, stream
 from local.scripts import POWER_CUT_THEN_MOVING, THRESHOLD_RULES
 from local.simulator import FleetSimulator
 from local.stack import SERVICES, Stack
@@ -90,9 +90,12 @@ def test_running_stack_is_found_by_its_folder(stack: Stack, tmp_path: Path) -> N
     assert Stack.running(tmp_path) is None
 
 
-def test_fleet_puts_on_kinesis_what_its_ledger_says(stack: Stack) -> None:
+def test_fleet_puts_on_kinesis_what_its_ledger_says(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in stack.environment().items():
+        monkeypatch.setenv(name, value)
     fleet = Fleet(compile_catalog(read_specs(ROOT / "specs")), seed=11)
-    simulator = FleetSimulator(kinesis_client(stack.environment()), fleet, rate=400, run_seconds=30)
+    devices, masters = (stream(stack.environment(), name) for name in (DEVICE_STREAM, MASTER_STREAM))
+    simulator = FleetSimulator(devices, masters, fleet, rate=400, run_seconds=30)
     simulator.run(threading.Event())
     lines = [line for data in read_all(stack, DEVICE_STREAM) for line in data.split(b"\n")]
     ledger = simulator.ledger
