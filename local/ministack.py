@@ -91,6 +91,7 @@ def settings(port: int, data: Path) -> dict[str, str]:
         "S3_DATA_DIR": str(data / "s3"),
         "STATE_DIR": str(data / "state"),
         "DOCKER_HOST": f"unix://{data}/no-docker.sock",  # it would look for containers of its own to remove
+        "IOT_MTLS_ENABLED": "0",  # it would listen on every interface, at the port of MQTT brokers
     }
 
 
