@@ -20,6 +20,9 @@ Group = tuple[str, ...]
 RowId = tuple[str, str]
 """A source row: source and key."""
 
+_WHOLE_TABLE: Final = ""
+"""The key, which no row has, under which a source's table stands as it was last truncated."""
+
 _TABLE_FAULTS: Final = {
     "dropped": "table_dropped",
     "renamed": "table_renamed",
@@ -99,6 +102,10 @@ class Unifier:
 
     def _row_changed(self, row: SourceRow) -> Iterator[Outcome]:
         known = self._rows.get((row.source, row.key))
+        emptied = self._rows.get((row.source, _WHOLE_TABLE))
+        if known is None and emptied is not None and row.position < emptied.position:
+            known = msgspec.structs.replace(emptied, key=row.key)
+            yield from self._row_changed(known)
         if known is not None and known.position >= row.position:
             yield from self._came_late(row) if known.position > row.position else self._said_again(row)
             return
@@ -133,9 +140,8 @@ class Unifier:
         spec, source = found
         version = change.committed_at * RECORDS_PER_MILLISECOND
         if change.what == "truncated":
-            for row in [row for row in self._rows.values() if row.source == source.name and row.columns is not None]:
-                deleted = SourceRow(spec.master, source.name, row.key, change.position, version, None)
-                yield from self._row_changed(deleted)
+            for key in [_WHOLE_TABLE, *(key for name, key in self._rows if name == source.name and key)]:
+                yield from self._row_changed(SourceRow(spec.master, source.name, key, change.position, version, None))
             return
         reason = _TABLE_FAULTS.get(change.what, "")
         message = f"{source.name} has changed: mend the mapping of `{spec.master}` in specs/masters" if reason else ""

@@ -1,6 +1,6 @@
 """Rows of several sources → unified rows: order, duplicates, matches, trust, references and quarantine."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -67,6 +67,14 @@ def delete(name: str, key: dict[str, Any], at: int) -> RowChange:
     committed_at = at * SECOND
     position = position_of(committed_at, 0)
     return RowChange(schema=schema, table=table, after=None, before=key, position=position, committed_at=committed_at)
+
+
+def truncate(name: str, at: int) -> TableChange:
+    schema, table = name.split(".")
+    position, committed_at = position_of(at * SECOND, 0), at * SECOND
+    return TableChange(
+        schema=schema, table=table, what="truncated", columns=(), position=position, committed_at=committed_at
+    )
 
 
 class Store:
@@ -228,17 +236,17 @@ def test_two_things_of_one_key_are_told(store: Store) -> None:
 
 
 def test_a_truncated_table_has_no_rows(store: Store) -> None:
-    store.take(BLUE, HALL)
-    truncated = TableChange(
-        schema="crm",
-        table="sites",
-        what="truncated",
-        columns=(),
-        position=position_of(9 * SECOND, 0),
-        committed_at=9 * SECOND,
-    )
-    store.take(truncated)
+    store.take(BLUE, HALL, truncate("crm.sites", at=9))
     assert set(store.standing()) == {("customer", "7")}
+
+
+def test_a_change_older_than_the_truncation_brings_nothing_back(store: Store) -> None:
+    store.take(BLUE, truncate("crm.sites", at=9))
+    again = restarted(store)
+    again.take(HALL)
+    assert set(again.standing()) == {("customer", "7")}
+    again.take(put("crm.sites", {"id": "S1", "customer": 7}, at=10))
+    assert set(again.standing()) == {("customer", "7"), ("site", "S1")}
 
 
 @pytest.mark.parametrize(
@@ -265,8 +273,8 @@ def test_after_a_restart_all_goes_on(store: Store) -> None:
     assert again.standing()["customer", "7"]["name"] == "Blue"
 
 
-def changes() -> st.SearchStrategy[list[RowChange]]:
-    """Changes of a few rows of every source, each at a time of its own."""
+def changes() -> st.SearchStrategy[list[RowChange | TableChange]]:
+    """Changes of a few rows of every source, and truncations, each at a time of its own."""
     few = st.sampled_from(["1", "2"])
     vat = st.sampled_from([None, "DE1", "DE2"])
     rows = st.one_of(
@@ -277,17 +285,16 @@ def changes() -> st.SearchStrategy[list[RowChange]]:
         st.tuples(st.just("assets.devices"), st.fixed_dictionaries({"serial": few, "site": few})),
         st.tuples(st.just("iot.things"), st.fixed_dictionaries({"_id": few, "site": few, "version": few})),
     )
-    return st.lists(st.tuples(rows, st.booleans()), max_size=14).map(
-        lambda drawn: [
-            delete(name, row, at) if gone else put(name, row, at)
-            for at, ((name, row), gone) in enumerate(drawn, start=1)
-        ]
+    what: list[Callable[[str, dict[str, Any], int], RowChange | TableChange]]
+    what = [put, put, put, delete, delete, lambda name, _, at: truncate(name, at)]
+    return st.lists(st.tuples(rows, st.sampled_from(what)), max_size=14).map(
+        lambda drawn: [change(name, row, at) for at, ((name, row), change) in enumerate(drawn, start=1)]
     )
 
 
 @settings(max_examples=100, deadline=None)
 @given(changes(), st.randoms())
-def test_what_a_crash_swallows_is_made_good_after_it(log: list[RowChange], random: Any) -> None:
+def test_what_a_crash_swallows_is_made_good_after_it(log: list[RowChange | TableChange], random: Any) -> None:
     whole, cut = Store(), Store()
     whole.take(*log)
     for change in log[: random.randrange(len(log) + 1)]:
@@ -301,7 +308,7 @@ def test_what_a_crash_swallows_is_made_good_after_it(log: list[RowChange], rando
 
 @settings(max_examples=100, deadline=None)
 @given(changes(), st.randoms())
-def test_any_order_and_any_repetition_end_in_the_same_rows(log: list[RowChange], random: Any) -> None:
+def test_any_order_and_any_repetition_end_in_the_same_rows(log: list[RowChange | TableChange], random: Any) -> None:
     ordered, mixed = Store(), Store()
     ordered.take(*log)
     again = [*log, *random.sample(log, len(log) // 2)]
