@@ -145,7 +145,7 @@ class Unifier:
             return
         reason = _TABLE_FAULTS.get(change.what, "")
         message = f"{source.name} has changed: mend the mapping of `{spec.master}` in specs/masters" if reason else ""
-        if change.what in ("created", "dropped", "renamed"):
+        if change.what in ("created", "dropped", "renamed") or (reason and not change.columns):
             yield Quarantine(source.name, "table", reason, "", message, version)
         mapped = {place.source for column in source.columns if (place := source.place(column))}
         for column in sorted(mapped & set(change.columns)):

@@ -256,6 +256,9 @@ def test_a_change_older_than_the_truncation_brings_nothing_back(store: Store) ->
         ("retyped", ("name", "other"), {("crm.customers", "column name"): "column_retyped"}),
         ("added", ("colour",), {}),
         ("dropped", (), {("crm.customers", "table"): "table_dropped"}),
+        # As DMS tells it without IncludeControlDetails.
+        ("removed", (), {("crm.customers", "table"): "column_removed"}),
+        ("retyped", (), {("crm.customers", "table"): "column_retyped"}),
     ],
 )
 def test_a_changed_table_is_reported_where_a_mapping_reads_it(store: Store, what: Any, columns: Any, told: Any) -> None:
