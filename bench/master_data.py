@@ -65,7 +65,7 @@ def main() -> None:
 
 def fill(aurora: Aurora, devices: int) -> None:
     """What a job has written that unified this fleet."""
-    version, position = 1_767_600_000_000_000_000, f"{1_767_600_000_000 << 64:040d}"
+    version, position = 1_767_600_000_000_000_000, f"{1_767_600_000_000:013d}{0:040d}"
     with psycopg.connect(aurora.conninfo(aurora.write_host)) as connection:
         _copy(connection, "customer (customer_id, version, deleted)", iter([("C1", version, False)]))
         _copy(

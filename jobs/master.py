@@ -32,7 +32,7 @@ VERSIONS: Final = OutputTag("master-versions", rows.MASTER_VERSION)
 SIDE_TABLES: Final = {"master_source_rows": SOURCE_ROWS, "master_quarantines": QUARANTINES, "master_versions": VERSIONS}
 """SQL's names of the side outputs."""
 
-_POSITION_DIGITS: Final = 40
+_POSITION_DIGITS: Final = 53
 
 _log = logging.getLogger(__name__)
 

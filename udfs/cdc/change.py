@@ -13,8 +13,8 @@ from udfs.errors import SluiceError
 Row = dict[str, Any]
 """A source row: column → plain value, as the format gave it; a column that is absent is null."""
 
-SEQUENCES: Final = 1 << 64
-"""position = commit time in epoch ms * this + sequence in the source's log."""
+SEQUENCES: Final = 10**40
+"""position = commit time in epoch ms * this + sequence in the source's log; DynamoDB's have up to 40 digits."""
 
 
 class CdcError(SluiceError):

@@ -15,7 +15,6 @@ from udfs.cdc.extended_json import plain_row
 _EVENTS: Final = ("INSERT", "MODIFY", "REMOVE")
 _MICROSECONDS_FROM: Final = 10**14
 _MILLISECONDS_FROM: Final = 10**11
-_SEQUENCE_BITS: Final = 64
 _MAX_DEPTH: Final = 32
 
 
@@ -72,13 +71,13 @@ def _time(value: Any) -> tuple[int, int]:
 
 
 def _sequence(number: Any, microseconds: int) -> int:
-    """A sequence number has 21 to 40 digits, more than fit: its low bits order what happened in one second."""
+    """A sequence number of 21 to 40 digits orders what happened to an item within a second."""
     if number is None:
         return microseconds
     text = str(number)
     if not text.isascii() or not text.isdigit() or len(text) > 40:
         raise CdcError("bad_cdc", f"expected digits, got `{text:.50}`", field="dynamodb.SequenceNumber")
-    return int(text) % (1 << _SEQUENCE_BITS)
+    return int(text)
 
 
 def _item(value: Any, field: str) -> Row | None:

@@ -68,7 +68,7 @@ def test_a_change_leaves_with_the_columns_of_its_row(operator) -> None:
         "source": "crm.customers",
         "row_key": "7",
         "master": "customer",
-        "position": f"{1_767_600_000_000 << 64:040d}",
+        "position": f"{1_767_600_000_000}{0:040d}",
         "version": version,
         "columns": '{"customer_id":"7","name":"Blue","country":"DE"}',
     }

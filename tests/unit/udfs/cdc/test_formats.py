@@ -293,6 +293,9 @@ def test_dynamodb_without_the_new_item_is_partial() -> None:
         (postgres(2**40), postgres(2**40 + 8)),
         (mongodb("delete"), mongodb("delete", counter=2)),
         (dynamodb("REMOVE"), dynamodb("REMOVE", sequence="4" * 23 + "5")),
+        # They grow at their front, too: these follow one another in an example of the service's documentation.
+        (dynamodb("REMOVE", sequence="400000000000000499660"), dynamodb("REMOVE", sequence="500000000000000499661")),
+        (dynamodb("REMOVE", sequence="9" * 39), dynamodb("REMOVE", sequence="1" + "0" * 39)),
     ],
 )
 def test_positions_have_the_order_of_the_log(earlier: dict[str, Any], later: dict[str, Any]) -> None:
