@@ -5,7 +5,7 @@ older than the items is passed over by its position. How far each shard is, is s
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import boto3
@@ -18,8 +18,12 @@ from jobs.config import Aws
 
 RECORDS_AT_ONCE: Final = 1_000
 
+_BEGIN: Final = "begin"
+_END: Final = "end"
+
 Shards = dict[str, str]
-"""Stream and shard → sequence number of the last record that Kinesis has."""
+"""Stream and shard → sequence number of the last record that Kinesis has, _BEGIN before the first, _END of a shard that
+was read to its end."""
 
 
 class DynamoRelay:
@@ -31,6 +35,8 @@ class DynamoRelay:
         self._dynamodb: Any = boto3.client("dynamodb", region_name=region, endpoint_url=endpoint)
         self._streams: Any = boto3.client("dynamodbstreams", region_name=region, endpoint_url=endpoint)
         self._arns: dict[str, str] = {}
+        self._iterators: dict[str, str] = {}
+        """Stream and shard → where to read on, behind pages without records, too."""
 
     def start(self) -> None:
         """Loads the tables unless that was done; raises RelayError."""
@@ -42,19 +48,38 @@ class DynamoRelay:
             self._write({})
 
     def step(self) -> int:
-        """Puts what has happened since, stores how far that is, and says how many records it was."""
-        shards: Shards = msgspec.json.decode(self._positions.read(self._name) or "{}", type=Shards)
+        """Puts what has happened since, stores how far that is, and says how many records it was; raises RelayError."""
+        stored: Shards = msgspec.json.decode(self._positions.read(self._name) or "{}", type=Shards)
+        listed = {f"{arn}/{shard}": table for table, arn in self._arns.items() for shard in self._shards(arn)}
+        self._check_gaps(stored, listed)
+        shards = {place: stored.get(place, _BEGIN) for place in listed}
         count = 0
-        for table, arn in self._arns.items():
-            for shard in self._shards(arn):
-                place = f"{arn}/{shard}"
-                records = self._records(arn, shard, shards.get(place))
-                if records:
-                    self._masters.put_all([_keyed(table, record) for record in records])
-                    shards[place] = records[-1]["dynamodb"]["SequenceNumber"]
-                    self._write(shards)
-                    count += len(records)
+        for place, table in listed.items():
+            if shards[place] == _END:
+                continue
+            records, following = self._records(place, shards[place])
+            if records:
+                self._masters.put_all([_keyed(table, record) for record in records])
+                shards[place] = records[-1]["dynamodb"]["SequenceNumber"]
+                count += len(records)
+            if following is None:
+                shards[place] = _END
+            else:
+                self._iterators[place] = following
+            if shards != stored:
+                self._write(shards)
+                stored = dict(shards)
         return count
+
+    def _check_gaps(self, stored: Shards, listed: Mapping[str, str]) -> None:
+        """A shard goes a day after it was closed: one that was not read to its end by then is lost."""
+        for place in stored.keys() - listed.keys():
+            if stored[place] != _END and place.split("/")[1] in self._tables:
+                raise self._forgotten(place)
+
+    def _forgotten(self, place: str) -> RelayError:
+        mend = "delete its row in relay_position, so that it loads the tables anew"
+        return RelayError(self._name, f"DynamoDB has forgotten what came since the position in {place}: {mend}")
 
     def _stream(self, table: str) -> str:
         described = self._dynamodb.describe_table(TableName=table)["Table"]
@@ -85,15 +110,21 @@ class DynamoRelay:
                 return found
             start = {"ExclusiveStartShardId": description["LastEvaluatedShardId"]}
 
-    def _records(self, arn: str, shard: str, after: str | None) -> list[dict[str, Any]]:
-        place = {"ShardIteratorType": "TRIM_HORIZON"}
-        if after is not None:
-            place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
-        iterator = self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard, **place)["ShardIterator"]
-        found: list[dict[str, Any]] = self._streams.get_records(ShardIterator=iterator, Limit=RECORDS_AT_ONCE)[
-            "Records"
-        ]
-        return found
+    def _records(self, place: str, after: str) -> tuple[list[dict[str, Any]], str | None]:
+        """The next page of a shard, which may be empty, and where to read on; None at the shard's end."""
+        try:
+            iterator = self._iterators.pop(place, None) or self._iterator(place, after)
+            answer = self._streams.get_records(ShardIterator=iterator, Limit=RECORDS_AT_ONCE)
+        except self._streams.exceptions.TrimmedDataAccessException as error:
+            raise self._forgotten(place) from error
+        return answer["Records"], answer.get("NextShardIterator")
+
+    def _iterator(self, place: str, after: str) -> str:
+        arn, _, shard = place.rpartition("/")
+        start = {"ShardIteratorType": "TRIM_HORIZON"}
+        if after != _BEGIN:
+            start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
+        return str(self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard, **start)["ShardIterator"])
 
     def _write(self, shards: Shards) -> None:
         self._positions.write(self._name, msgspec.json.encode(shards).decode())
