@@ -55,10 +55,14 @@ def choose(formulas: Iterable[Registered], subjects: Iterable[Subject], day: dat
     A device is a subject of its own formulas only.
     """
     valid = [formula for formula in formulas if formula.scope in SCOPES and formula.holds_on(day)]
+    of_scope: dict[tuple[str, str, str], list[Registered]] = {}
+    for formula in valid:
+        whose = "" if formula.scope == "product" else formula.scope_id
+        of_scope.setdefault((formula.scope, formula.product, whose), []).append(formula)
     for subject in sorted({*subjects, *_named(valid, subjects)}):
         of_name: dict[str, list[Registered]] = {}
-        for formula in valid:
-            if _covers(formula, subject):
+        for scope, whose in zip(SCOPES, ("", subject.customer_id, subject.device_id), strict=True):
+            for formula in of_scope.get((scope, subject.product, whose), ()):
                 of_name.setdefault(formula.name, []).append(formula)
         for name in sorted(of_name):
             won, *beaten = sorted(of_name[name], key=_precedence, reverse=True)
@@ -72,14 +76,6 @@ def _named(formulas: list[Registered], subjects: Iterable[Subject]) -> set[Subje
     customers = {Subject(f.scope_id, f.product) for f in formulas if f.scope == "customer"}
     devices = {(f.product, f.scope_id) for f in formulas if f.scope == "device"} - seen
     return customers | {Subject("", product, device_id) for product, device_id in devices}
-
-
-def _covers(formula: Registered, subject: Subject) -> bool:
-    if formula.product != subject.product:
-        return False
-    if formula.scope == "device":
-        return formula.scope_id == subject.device_id
-    return formula.scope == "product" or formula.scope_id == subject.customer_id
 
 
 def _precedence(formula: Registered) -> tuple[int, int, str]:
