@@ -90,7 +90,7 @@ class Unifier:
                 group = change.master, "key", change.key
             self._standing[group], self._owners[change.master, change.key] = change, group
             groups.add(group)
-        yield from self._settle(groups)
+        yield from self._settle(groups, since=0)
 
     def apply(self, change: RowChange | TableChange) -> Iterator[Outcome]:
         """What a change of a source changes; raises CdcError, and then nothing is changed."""
@@ -114,7 +114,7 @@ class Unifier:
         if row.columns is None and (row.source, row.key) in self._faults:
             del self._faults[row.source, row.key]
             yield Quarantine(row.source, row.key, "", "", "", row.version)
-        yield from self._settle(touched, self._referrers.get((row.master, row.key), ()))
+        yield from self._settle(touched, self._referrers.get((row.master, row.key), ()), since=row.version)
 
     def _said_again(self, row: SourceRow) -> Iterator[MasterChange]:
         """What follows from a change that has been taken already: a crash may have kept it from the history."""
@@ -174,14 +174,17 @@ class Unifier:
     def _by_key(self, row: SourceRow) -> Group:
         return row.master, "key", row.key
 
-    def _settle(self, groups: set[Group], referrers: Iterable[Group] = ()) -> Iterator[Outcome]:
-        """Judge these things anew, then those that refer to them, and those that what changed concerns."""
+    def _settle(self, groups: set[Group], referrers: Iterable[Group] = (), *, since: int) -> Iterator[Outcome]:
+        """Judge these things anew, then those that refer to them, and those that what changed concerns.
+
+        `since` is the version of the source row whose change it is.
+        """
         # What has no rows any more comes first: it gives its key free.
         queue = OrderedDict.fromkeys(sorted(groups, key=lambda group: (bool(self._members.get(group)), group)))
         queue.update(dict.fromkeys(sorted(referrers)))
         while queue:
             group, _ = queue.popitem(last=False)
-            for outcome in self._judge(group):
+            for outcome in self._judge(group, since):
                 yield outcome
                 if isinstance(outcome, MasterChange):
                     concerned = {*self._concerned(group, outcome), *self._namesakes(outcome)} - {group}
@@ -203,7 +206,7 @@ class Unifier:
             if (row := self._rows.get((source.name, key))) is not None:
                 yield row
 
-    def _judge(self, group: Group) -> Iterator[Outcome]:
+    def _judge(self, group: Group, since: int) -> Iterator[Outcome]:
         master = group[0]
         spec = self._catalog.specs[master]
         members = sorted((self._rows[row_id] for row_id in self._members.get(group, ())), key=lambda r: _trust(spec, r))
@@ -216,7 +219,7 @@ class Unifier:
             rows = [*members, *self._of_key(master, before.key)]
             yield from self._withdraw(group, before, max((row.version for row in rows), default=0))
         if wanted is not None:
-            yield from self._put(group, wanted, before)
+            yield from self._put(group, wanted, before, since)
 
     def _unified(
         self, spec: MasterSpec, group: Group, members: list[SourceRow]
@@ -275,9 +278,11 @@ class Unifier:
         groups = [self._group(row) for row in self._of_key(master, key)]
         return min((self._standing[group].key for group in groups if group in self._standing), default=None)
 
-    def _put(self, group: Group, wanted: MasterChange, before: MasterChange | None) -> Iterator[Outcome]:
+    def _put(self, group: Group, wanted: MasterChange, before: MasterChange | None, since: int) -> Iterator[Outcome]:
         key = wanted.master, wanted.key
         version = max(wanted.version, self._withdrawn.pop(key, 0), before.version if before else 0)
+        if before is not None and version == before.version and wanted.columns != before.columns:
+            version = max(version, since)  # a row that went, or one that it refers to, changed it: not before that did
         change = MasterChange(wanted.master, wanted.key, wanted.columns, version, False)
         self._standing[group], self._owners[key] = change, group
         if change != before:

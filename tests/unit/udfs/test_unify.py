@@ -151,6 +151,31 @@ def test_a_changed_key_moves_the_row(store: Store) -> None:
     assert store.standing() == {("customer", "8"): {"customer_id": "8", "name": "Blue"}}
 
 
+def test_what_the_end_of_a_row_changes_is_in_the_history_since_then(store: Store) -> None:
+    store.take(BLUE, HALL, METER, put("iot.things", {"_id": "d1", "site": "S1", "version": "9"}, at=5))
+    store.take(delete("iot.things", {"_id": "d1"}, at=8))
+    versions = [(change.version // 10**9, change.columns.get("firmware")) for change in store.history[-3:]]
+    assert versions == [(3, None), (5, "9"), (8, None)]
+
+
+def test_what_a_new_key_changes_in_rows_that_refer_to_it_is_in_the_history_since_then(store: Store) -> None:
+    store.take(
+        put("erp.debtors", {"debtor_no": 40, "vat": "DE1"}, at=1),
+        put("erp.places", {"place_no": "P1", "debtor": 40}, at=2),
+        put("crm.customers", {"id": 7, "vat": "DE1"}, at=6),
+        delete("crm.customers", {"id": 7}, at=9),
+    )
+    versions = [(c.version // 10**9, c.columns["customer_id"]) for c in store.history if c.master == "site"]
+    assert versions == [(2, "erp-40"), (6, "7"), (9, "erp-40")]
+
+
+def test_a_row_that_waited_is_as_old_as_it_is(store: Store) -> None:
+    store.take(BLUE, HALL, METER, put("assets.devices", {"serial": "d1", "site": "S2"}, at=4))
+    store.take(put("crm.sites", {"id": "S2", "customer": 7}, at=9))
+    assert store.history[-1].columns["site_id"] == "S2"
+    assert store.history[-1].version // 10**9 == 4
+
+
 def test_a_repeated_change_changes_nothing(store: Store) -> None:
     store.take(BLUE, HALL, METER)
     before = store.standing()
