@@ -107,13 +107,14 @@ def customer_days(devices: list[Row]) -> list[Row]:
 
 def _merged(key: Row, rows: list[Row]) -> Row:
     last = max(rows, key=lambda row: str(row["last_mark"]))
+    sums = [row["sum_value"] for row in rows if row["sum_value"] is not None]
     merged = {
         **key,
         "num_devices": len(rows),
         "num_values": sum(row["num_values"] for row in rows),
         "min_value": min(row["min_value"] for row in rows),
         "max_value": max(row["max_value"] for row in rows),
-        "sum_value": sum((row["sum_value"] or Decimal(0) for row in rows), Decimal(0)),
+        "sum_value": sum(sums, Decimal(0)) if sums else None,
         "last_value": last["last_value"],
         "last_at": last["last_at"],
     }
