@@ -16,6 +16,7 @@ _QUERIES: Final = ("SELECT", "WITH", "UNION", "ORDER_BY")
 _OF_THE_CLOCK: Final = (
     *("NOW", "PROCTIME", "CURRENT_TIMESTAMP", "CURRENT_ROW_TIMESTAMP", "CURRENT_WATERMARK", "CURRENT_DATE"),
     *("CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP", "RAND", "RAND_INTEGER", "UUID"),
+    "UNIX_TIMESTAMP",
 )
 """They say something else at each run."""
 
@@ -102,7 +103,9 @@ def _order_faults(order: Any) -> Iterator[Finding]:
 
 def _call_faults(call: Any) -> Iterator[Finding]:
     if class_of(call) == "SqlBasicCall":
-        yield from _clock_faults(call, str(call.getOperator().getName()))
+        name = str(call.getOperator().getName())
+        if name.upper() != "UNIX_TIMESTAMP" or call.operandCount() == 0:  # of a text it is that text's time
+            yield from _clock_faults(call, name)
 
 
 def _identifier_faults(identifier: Any) -> Iterator[Finding]:

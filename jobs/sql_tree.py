@@ -6,6 +6,8 @@ from typing import Any, Final
 Place = tuple[int, int, int, int]
 """First line and column, last line and column, from 1."""
 
+_AROUND_A_TABLE: Final = ("AS", "SNAPSHOT", "TABLE_REF", "TABLESAMPLE", "PIVOT", "UNPIVOT")
+"""What may stand around the name of a table: another name, a time, hints, a sample, a turn."""
 _LEAVES: Final = ("SqlIdentifier", "SqlDataTypeSpec", "SqlIntervalQualifier", "SqlDynamicParam")
 
 
@@ -72,7 +74,7 @@ def _tables_at(node: Any) -> Iterator[Any]:
     elif kind == "EXPLICIT_TABLE":
         found = [node.getOperandList()[0]]
     for each in found:
-        while each is not None and kind_of(each) in ("AS", "SNAPSHOT"):
+        while each is not None and kind_of(each) in _AROUND_A_TABLE:
             each = each.getOperandList()[0]
         if each is not None and class_of(each) == "SqlIdentifier":
             yield each

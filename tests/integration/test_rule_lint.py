@@ -132,6 +132,14 @@ BAD = {
         "SELECT device_id, event_time FROM messages WHERE device_id IN (SELECT device_id FROM dead_letters)",
         "7:86: no view `dead_letters`: rules read typed views and `messages`",
     ),
+    "behind_a_hint": (
+        "SELECT a.device_id, a.event_time FROM messages AS a, dead_letters /*+ OPTIONS('a' = 'b') */ AS b",
+        "7:54: no view `dead_letters`: rules read typed views and `messages`",
+    ),
+    "sampled": (
+        "SELECT device_id, event_time FROM lake.sluice.messages TABLESAMPLE BERNOULLI(10)",
+        "7:35: no view `lake.sluice.messages`: rules read typed views and `messages`",
+    ),
     "set_option": ("SET 'parallelism.default' = '64'", "7:1: a rule is one SELECT, this is OTHER"),
     "other_product": (
         "SELECT device_id, event_time FROM meitrack_aaa_telemetry",
@@ -148,6 +156,10 @@ BAD = {
     "by_the_clock": (
         "SELECT device_id, event_time FROM messages\nWHERE event_time > CURRENT_TIMESTAMP - INTERVAL '5' MINUTE",
         "8:20: `CURRENT_TIMESTAMP` says something else at each run, and a replay gives other alarms",
+    ),
+    "unix_time": (
+        "SELECT device_id, event_time FROM messages\nWHERE event_time > TO_TIMESTAMP_LTZ(UNIX_TIMESTAMP() - 300, 0)",
+        "8:37: `UNIX_TIMESTAMP` says something else at each run, and a replay gives other alarms",
     ),
     "dice": ("SELECT device_id, event_time FROM messages WHERE RAND() > 0.5", "7:50: `RAND` says something else at"),
     "no_partition": (
@@ -194,6 +206,7 @@ GOOD = {
         "milesight_am319_telemetry, DESCRIPTOR(event_time), INTERVAL '1' MINUTE)) "
         "GROUP BY device_id, window_start, window_end, window_time"
     ),
+    "unix_time_of_a_text": ("SELECT device_id, event_time FROM messages WHERE UNIX_TIMESTAMP(attributes['since']) > 0"),
     "with_query": (
         "WITH hot AS (SELECT * FROM milesight_am319_telemetry WHERE temperature > limits['t_max']) "
         "SELECT device_id, event_time FROM hot"
