@@ -144,9 +144,13 @@ def read_master_data(aurora: Aurora, host: str, masters: Mapping[str, str]) -> I
 
 def read_earlier_versions(aurora: Aurora, masters: Collection[str]) -> Iterator[MasterChange]:
     """Every version of the rows of `masters` that have had several and are timed, by the read endpoint."""
-    with psycopg.connect(aurora.conninfo(aurora.read_host)) as connection:
-        timed = [master for master in TIMED if master in masters]
-        yield from _versions(connection.execute(_EARLIER.format(sql.SQL("master = ANY(%s)")), [timed]))
+    timed = [master for master in TIMED if master in masters]
+    with (
+        psycopg.connect(aurora.conninfo(aurora.read_host)) as connection,
+        connection.cursor("earlier_versions") as cursor,  # of the server: they may be millions
+    ):
+        cursor.itersize = _ROWS_AT_ONCE
+        yield from _versions(cursor.execute(_EARLIER.format(sql.SQL("master = ANY(%s)")), [timed]))
 
 
 def read_devices(connection: "psycopg.Connection[Any]", share: str) -> list[MasterChange]:
