@@ -18,7 +18,12 @@ _errors = Console(stderr=True)
 
 
 def run(
-    run_seconds: Annotated[float | None, typer.Option(help="Stop by itself after this; default: at Ctrl-C.")] = None,
+    run_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=30, help="Stop by itself after this, no sooner than every fault was sent; default: at Ctrl-C."
+        ),
+    ] = None,
     rate: Annotated[float, typer.Option(min=1, help="Messages a second.")] = DEFAULT_RATE,
     devices: Annotated[int, typer.Option(min=200, help="Devices, as many of each of the five products.")] = 200,
     seed: Annotated[int, typer.Option(help="One seed, one fleet and one run of it.")] = SEED,
