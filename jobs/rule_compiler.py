@@ -22,6 +22,7 @@ from pyflink.util.exceptions import JavaException
 
 from jobs.model_calls import FUNCTIONS, ModelCall, ModelCallError, in_place_of, read_call
 from jobs.rule_select import own_product_fault, select_faults
+from jobs.rule_types import type_faults
 from jobs.rules import Rule, RuleError, RuleErrors, header_line
 from jobs.scoring import create_scored_view
 from jobs.sql_tree import Place, class_of, kind_of, place_of, tables, walk
@@ -98,7 +99,7 @@ class RuleCompiler:
         self._t_env = t_env
         self._views = frozenset(views)
         self._scored: frozenset[str] = frozenset()
-        self._parser = t_env._j_tenv.getPlanner().createFlinkPlanner().parser()
+        self._planners = t_env._j_tenv.getPlanner()
 
     def compile(self, rule: Rule) -> CompiledRule:
         """Raises RuleErrors."""
@@ -160,7 +161,7 @@ class RuleCompiler:
 
     def _parsed(self, rule: Rule) -> Any:
         try:
-            return self._parser.parse(rule.select)
+            return self._planners.createFlinkPlanner().parser().parse(rule.select)
         except (Py4JJavaError, JavaException) as error:
             raise RuleErrors([_told(rule, error, (1, 1), ())]) from error
 
@@ -169,6 +170,7 @@ class RuleCompiler:
         try:
             selected = self._t_env.sql_query(rule.select)
             _check_columns(rule, tree, selected.get_schema())
+            self._check_types(rule, tree)
             plan = physical_plan(self._t_env, rule)
             self._check_plan(rule, tree, plan)
         except (Py4JJavaError, JavaException) as error:
@@ -190,6 +192,23 @@ class RuleCompiler:
         except RuleErrors as errors:
             faults = [RuleError(rule.file, line, f"clear: {fault.message}") for fault in errors.errors]
             raise RuleErrors(faults) from errors
+
+    def _check_types(self, rule: Rule, tree: Any) -> None:
+        planner = self._planners.createFlinkPlanner()
+        validated, types = planner.validate(planner.parser().parse(rule.select)), planner.getOrCreateSqlValidator()
+
+        def type_of(node: Any) -> str | None:
+            found = types.getValidatedNodeTypeIfKnown(node)
+            return None if found is None else str(found.getSqlTypeName())
+
+        faults = []
+        for node, message in type_faults(validated, type_of):
+            line, column = place_of(node)[:2]
+            if line == 0:  # the validator writes the conditions of a pattern anew
+                line, column = _place_of_pattern(tree)
+            faults.append(RuleError(rule.file, line, message, column))
+        if faults:
+            raise RuleErrors(faults)
 
     def _check_plan(self, rule: Rule, tree: Any, plan: str) -> None:
         mode = _CHANGELOG.search(plan)

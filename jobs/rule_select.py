@@ -118,16 +118,9 @@ def _clock_faults(node: Any, name: str) -> Iterator[Finding]:
         yield node, f"`{name}` says something else at each run, and a replay gives other alarms: go by event_time"
 
 
-def _cast_faults(cast: Any) -> Iterator[Finding]:
-    value, target = cast.getOperandList()
-    if not class_of(value).endswith("Literal") and "CHAR" not in str(target) and str(target) != "STRING":
-        yield cast, f"CAST stops the whole job at a value that is no {target}: write TRY_CAST, which gives null"
-
-
 _BY_KIND: Final[dict[str, Callable[[Any], Iterator[Finding]]]] = {
     "WINDOW": _over_faults,
     "ORDER_BY": _order_faults,
     "OTHER_FUNCTION": _call_faults,
     "IDENTIFIER": _identifier_faults,
-    "CAST": _cast_faults,
 }

@@ -177,6 +177,42 @@ BAD = {
         "SELECT device_id, event_time,\nCAST(attributes['x'] AS DOUBLE) AS `value` FROM messages",
         "8:1: CAST stops the whole job at a value that is no DOUBLE: write TRY_CAST",
     ),
+    "text_above_number": (
+        "SELECT device_id, event_time FROM messages\nWHERE attributes['x'] > 5",
+        "8:7: a text is compared as INTEGER, which stops the whole job at one that is none: write TRY_CAST(… AS INTEGE",
+    ),
+    "text_among_numbers": (
+        "SELECT device_id, event_time FROM messages\nWHERE product NOT IN (1, 2)",
+        "8:7: a text is compared as INTEGER, which stops the whole job",
+    ),
+    "text_between_numbers": (
+        "SELECT device_id, event_time FROM messages\nWHERE 3 BETWEEN measurements['x'] AND attributes['x']",
+        "8:39: a text is compared as INTEGER, which stops the whole job",
+    ),
+    "text_in_a_pattern": (
+        MATCH.format("A B", 0).replace("A.temperature", "A.device_id"),
+        "8:1: a text is compared as INTEGER, which stops the whole job",
+    ),
+    "text_of_a_case": (
+        "SELECT device_id, event_time FROM messages\nWHERE CASE device_id WHEN 5 THEN TRUE ELSE FALSE END",
+        "8:12: a text is compared as INTEGER, which stops the whole job",
+    ),
+    "whole_number_by_nothing": (
+        "SELECT device_id, event_time,\n10 / EXTRACT(MINUTE FROM event_time) AS `value` FROM messages",
+        "8:6: a whole number divided by 0 stops the whole job: write NULLIF(…, 0), which gives null",
+    ),
+    "rest_of_nothing": (
+        "SELECT device_id, event_time,\nMOD(spec_version, 0) AS `value` FROM messages",
+        "8:19: a whole number divided by 0 stops the whole job",
+    ),
+    "json_with_errors": (
+        "SELECT device_id, event_time,\nJSON_VALUE(attributes['x'], '$.a' ERROR ON ERROR) AS a FROM messages",
+        "8:1: ERROR of JSON_VALUE stops the whole job at a text that is no such JSON: write NULL in its place",
+    ),
+    "element": (
+        "SELECT device_id, event_time,\nELEMENT(quality) AS a FROM messages",
+        "8:1: ELEMENT stops the whole job at an array of several: write […][1]",
+    ),
     "text_as_value": (
         "SELECT device_id, event_time, product AS `value` FROM messages",
         "7:1: the column `value` is a number, the SELECT gives VARCHAR",
@@ -210,6 +246,12 @@ GOOD = {
     "with_query": (
         "WITH hot AS (SELECT * FROM milesight_am319_telemetry WHERE temperature > limits['t_max']) "
         "SELECT device_id, event_time FROM hot"
+    ),
+    "safe_at_every_value": (
+        "SELECT device_id, event_time, CAST(spec_version AS DOUBLE) / EXTRACT(MINUTE FROM event_time) AS `value`, "
+        "MOD(spec_version, 2) AS odd, 10 / NULLIF(spec_version, 0) AS part, JSON_VALUE(attributes['x'], '$.a') AS a "
+        "FROM messages WHERE event_time > '2020-01-01 00:00:00' AND TRY_CAST(attributes['x'] AS DOUBLE) IN (1, 2.5) "
+        "AND measurements['a'] / measurements['b'] > 2 AND attributes['x'] BETWEEN '5' AND attributes['y']"
     ),
     "change": (
         "SELECT device_id, event_time, temperature - LAG(temperature) OVER "
