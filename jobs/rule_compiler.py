@@ -100,6 +100,7 @@ class RuleCompiler:
         self._views = frozenset(views)
         self._scored: frozenset[str] = frozenset()
         self._planners = t_env._j_tenv.getPlanner()
+        self._parser = self._planners.createFlinkPlanner().parser()
 
     def compile(self, rule: Rule) -> CompiledRule:
         """Raises RuleErrors."""
@@ -161,7 +162,7 @@ class RuleCompiler:
 
     def _parsed(self, rule: Rule) -> Any:
         try:
-            return self._planners.createFlinkPlanner().parser().parse(rule.select)
+            return self._parser.parse(rule.select)
         except (Py4JJavaError, JavaException) as error:
             raise RuleErrors([_told(rule, error, (1, 1), ())]) from error
 
@@ -195,7 +196,7 @@ class RuleCompiler:
 
     def _check_types(self, rule: Rule, tree: Any) -> None:
         planner = self._planners.createFlinkPlanner()
-        validated, types = planner.validate(planner.parser().parse(rule.select)), planner.getOrCreateSqlValidator()
+        validated, types = planner.validate(self._parsed(rule)), planner.getOrCreateSqlValidator()
 
         def type_of(node: Any) -> str | None:
             found = types.getValidatedNodeTypeIfKnown(node)
