@@ -64,12 +64,9 @@ def checkpoint(deployment: Deployment, stores: Stores, hot: Any, folder: Path) -
     """The letters of the old spec are in the stores; where the job that wrote them left its state."""
     with deployment.start(folder / "old") as job:
         job.wait_until_running()
-        deployment.send(
-            envelope("probe-1", HOT),
-            b'{"product": "roof-probe"',
-            envelope("probe-1", IMPOSSIBLE),
-            envelope("probe-1", MILD),
-        )
+        deployment.send(envelope("probe-1", HOT))
+        wait_until(lambda: hot.dead_letters.count_documents({}) == 1, "the oldest letter in DocumentDB", job.check)
+        deployment.send(b'{"product": "roof-probe"', envelope("probe-1", IMPOSSIBLE), envelope("probe-1", MILD))
         deployment.send(envelope("probe-2", HOT), envelope("probe-2", CUT), key="other")
         wait_until(lambda: hot.dead_letters.count_documents({}) == LETTERS, "the letters in DocumentDB", job.check)
         wait_until(lambda: stores.dead_by_reason().total() == LETTERS, "the letters in the lake", job.check)
@@ -218,7 +215,7 @@ def test_an_older_attempt_that_comes_late_changes_nothing(
 def test_a_letter_whose_messages_are_stored_is_resolved_without_sending(
     deployment: Deployment, stores: Stores, hot: Any, job: Job
 ) -> None:
-    # As after a start without a snapshot, when the stream was read again with the new spec.
+    # As after a start without a snapshot, when the stream was read again with the new spec. It is the oldest letter.
     raw = stores.num_rows("raw")
     hot.dead_letters.update_one({"device_id": "probe-1", "state": "resolved"}, {"$set": {"state": "open"}})
     result = dlq(deployment, "replay", "--reason", "out_of_range", "--limit", "1")
