@@ -49,8 +49,10 @@ _RECORD: Final = (
 _OCCURRENCES: Final = (
     "SELECT message_id, domain, product, device_id, TO_TIMESTAMP_LTZ(event_time, 3) AS event_time, "
     "TO_TIMESTAMP_LTZ(received_at, 3) AS received_at, spec_version, measurements, attributes, quality, firmware, "
-    "customer_id, site_id, limits, occurrence FROM {messages}"
+    "customer_id, site_id, limits, CAST(0 AS BIGINT) AS occurrence FROM {messages}"
 )
+"""Messages as they arrive; io.sluice.Occurrences fills in the last column."""
+
 _ALARMS: Final = (
     "SELECT alarm_id, rule, title, severity, state, product, device_id, customer_id, site_id, "
     "TO_TIMESTAMP_LTZ(first_event_time, 3) AS first_event_time, "
@@ -120,7 +122,7 @@ def _plan(t_env: StreamTableEnvironment, config: Config, project: Project) -> No
     _dead_letters(t_env, changes, decoded)
     for statement in _statements(project, values, "views"):
         t_env.execute_sql(statement.text)
-    publish_messages(t_env, t_env.from_path("counted_messages"), project.catalog, _KEPT, config.job.dedupe_hours)
+    publish_messages(t_env, t_env.from_path("arrived_messages"), project.catalog, _KEPT, config.job.dedupe_hours)
     publish_alarms(t_env, runnable_rules(t_env, project, config.job.strict_rules), changes, config, project)
     _write_in_batches(t_env, config.documentdb.ttl_days)
     inserts = t_env.create_statement_set()
@@ -156,21 +158,28 @@ def table_environment(env: StreamExecutionEnvironment, job: Job) -> StreamTableE
 
 
 def publish_messages(
-    t_env: StreamTableEnvironment, messages: Table, catalog: Catalog, watermark: str, judged_hours: int
+    t_env: StreamTableEnvironment, messages: Table, catalog: Catalog, watermark: str, dedupe_hours: int
 ) -> None:
     """The views `occurrences` with event time, `messages` of the first ones, and a typed view of each product's.
 
-    `messages` has the columns of rows.MESSAGE and `occurrence`; `watermark` is an SQL expression over `event_time`;
-    `judged_hours` as in typed_views.
+    `messages` has the columns of rows.MESSAGE; `watermark` is an SQL expression over `event_time`. An id is remembered
+    for `dedupe_hours`, and what was older when its gateway received it is not judged.
     """
     # A watermark can be declared on a stream only, and the messages exist after the unnest: the way through a stream
     # stays in Java. It is also where the plans of rules and stores part, so what lies before it runs once.
-    timed = t_env.sql_query(_OCCURRENCES.format(messages=messages))
-    schema = _schema(timed).watermark("event_time", watermark).build()
-    t_env.create_temporary_view("occurrences", t_env.from_data_stream(t_env.to_data_stream(timed), schema))
+    arrived = t_env.sql_query(_OCCURRENCES.format(messages=messages))
+    schema = _schema(arrived).watermark("event_time", watermark).build()
+    counted = _counted(t_env.to_data_stream(arrived), dedupe_hours)
+    t_env.create_temporary_view("occurrences", t_env.from_data_stream(counted, schema))
     t_env.create_temporary_view("messages", t_env.sql_query("SELECT * FROM occurrences WHERE occurrence = 1"))
-    for view in typed_views(catalog, judged_hours):
+    for view in typed_views(catalog, dedupe_hours):
         t_env.execute_sql(view)
+
+
+def _counted(messages: DataStream, hours: int) -> DataStream:
+    """The same messages, each with its place among the arrivals of its id, and those of a device in their order."""
+    count = get_gateway().jvm.io.sluice.Occurrences.count
+    return DataStream(count(messages._j_data_stream, hours * 3_600_000)).uid("occurrences").name("occurrences")
 
 
 def runnable_rules(t_env: StreamTableEnvironment, project: Project, strict: bool) -> list[CompiledRule]:

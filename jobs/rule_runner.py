@@ -183,10 +183,8 @@ def environment_with(
     job = Job()
     t_env = table_environment(env, job)
     source = env.from_collection([Row(*message) for message in messages], rows.MESSAGE)
-    t_env.create_temporary_view("case_messages", source)
-    all_messages = t_env.sql_query("SELECT *, CAST(1 AS BIGINT) AS occurrence FROM case_messages")
     watermark = f"event_time - INTERVAL '{job.watermark_delay}' SECOND"
-    publish_messages(t_env, all_messages, catalog, watermark, job.dedupe_hours)
+    publish_messages(t_env, t_env.from_data_stream(source), catalog, watermark, job.dedupe_hours)
     return t_env
 
 

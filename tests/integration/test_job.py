@@ -47,6 +47,23 @@ SELECT device_id, event_time, customer_id, site_id, temperature AS `value`,
 FROM frost_guard_telemetry
 WHERE temperature < limits['temperature_min']
 """
+PATTERN = """/*
+title: Thawed
+severity: minor
+type: correlation
+*/
+SELECT device_id, event_time
+FROM frost_guard_telemetry
+MATCH_RECOGNIZE (
+  PARTITION BY device_id
+  ORDER BY event_time
+  MEASURES WARM.event_time AS event_time
+  ONE ROW PER MATCH
+  AFTER MATCH SKIP PAST LAST ROW
+  PATTERN (COLD WARM) WITHIN INTERVAL '10' SECOND
+  DEFINE COLD AS COLD.temperature < 0, WARM AS WARM.temperature > 0
+)
+"""
 COLD, WARM = "ffce64", "00c864"  # -5.0 and 20.0 degC at 100 %
 _places = count(1)
 
@@ -58,6 +75,7 @@ def deployment(shared_stack: Stack, folder: Path) -> Deployment:
     rules = deployment.project / "sql" / "rules" / "frost-guard"
     rules.mkdir()
     (rules / "frost.sql").write_text(RULE)
+    (rules / "thaw.sql").write_text(PATTERN)
     return deployment
 
 
@@ -152,6 +170,18 @@ def test_limit_of_one_device_holds_without_a_restart(deployment: Deployment, sto
     assert "guard-4" not in alarmed(stores)
 
 
+def test_readings_of_one_moment_are_judged_in_the_order_of_the_stream(deployment: Deployment, stores: Stores) -> None:
+    now = time.time_ns() // 1_000_000
+    thawing, freezing = ([f"{name}-{number}" for number in range(40)] for name in ("thawing", "freezing"))
+    for first in range(0, 40, 5):
+        for devices, payloads in ((thawing, (COLD, WARM)), (freezing, (WARM, COLD))):
+            some = devices[first : first + 5]
+            lines = [envelope(device, payload, event_time=now) for device in some for payload in payloads]
+            deployment.send(*lines, key=some[0])
+    pass_time(deployment, stores, lambda: set(freezing) <= alarmed(stores))
+    assert alarmed(stores, "frost-guard/thaw") == set(thawing)
+
+
 def test_older_change_of_master_data_does_not_win(deployment: Deployment, stores: Stores) -> None:
     now = time.time()
     new = {"id": "S9", "customer_id": "C1", "name": "new"}
@@ -218,8 +248,8 @@ def test_migrations_are_applied_once(deployment: Deployment, job: Job) -> None:
     assert names == [path.stem for path in sorted((deployment.project / "sql" / "aurora").glob("*.sql"))]
 
 
-def alarmed(stores: Stores) -> set[str]:
-    return {alarm.device_id for alarm in stores.alarms()}
+def alarmed(stores: Stores, rule: str = "frost-guard/frost") -> set[str]:
+    return {alarm.device_id for alarm in stores.alarms() if alarm.rule == rule}
 
 
 def pass_time(deployment: Deployment, stores: Stores, condition: Any) -> None:

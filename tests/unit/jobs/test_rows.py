@@ -22,7 +22,7 @@ def unnested(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "file"), [(rows.ENVELOPE, "sql/sinks/lake_raw.sql"), (rows.MESSAGE, "sql/views/counted_messages.sql")]
+    ("kind", "file"), [(rows.ENVELOPE, "sql/sinks/lake_raw.sql"), (rows.MESSAGE, "sql/views/arrived_messages.sql")]
 )
 def test_unnest_names_the_columns_of_the_row(root, kind, file) -> None:
     assert unnested(root / file) == kind.get_field_names()
