@@ -32,7 +32,7 @@ from udfs.lake_definitions import compile_lake, read_lake
 ROOT = Path(__file__).resolve().parent.parent
 LINES_PER_RECORD = 50
 NUM_DEVICES = 1000
-COUNTS_ARRIVALS = "OverAggregate"
+COUNTS_ARRIVALS = "occurrences"
 """The task behind decode that every message passes."""
 PRODUCT = "milesight-am319"
 _OPTIONS = re.compile(r"\) WITH \(.*?\n\);", re.DOTALL)

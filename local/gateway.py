@@ -105,5 +105,5 @@ class Gateway:
             "tcp": [{"port": self._tcp, "products": ["meitrack-aaa", "concox-gt06", "teltonika-8e"]}],
             "mqtt": [{"url": broker, "client_id": "sluice-gateway", "topics": topics}],
             "rest": {"port": self._rest, "auth": "none"},
-            "files": [{**inbox, "device_from": "{device}/{number}.csv", "every_s": 0.5, "settle_s": 0}],
+            "files": [{**inbox, "device_from": "{device}/{number}.csv", "every_s": 0.5, "settle_s": 0, "done": "done"}],
         }

@@ -1,13 +1,16 @@
 """How far each file is, in the tables `gateway_file` and `gateway_file_refused` of Aurora."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
-import psycopg
 from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
 
 from jobs.config import Aurora
+
+MAX_CONNECTIONS: Final = 8
+CONNECT_SECONDS: Final = 10.0
 
 State = Literal["loading", "loaded", "quarantined"]
 
@@ -66,7 +69,19 @@ class Progress:
     """The tables; every method raises psycopg.Error."""
 
     def __init__(self, aurora: Aurora) -> None:
-        self._aurora = aurora
+        # Kept connections: four questions a file, each on a connection of its own, took longer than a small file.
+        self._pool = ConnectionPool(
+            aurora.conninfo(aurora.write_host),
+            min_size=0,
+            max_size=MAX_CONNECTIONS,
+            timeout=CONNECT_SECONDS,
+            check=ConnectionPool.check_connection,
+            open=True,
+        )
+
+    def close(self) -> None:
+        """Ends its connections."""
+        self._pool.close()
 
     def known(self, product: str, locations: Sequence[str]) -> dict[tuple[str, str], FileLoad]:
         """What was at these locations before, by location and version."""
@@ -80,7 +95,7 @@ class Progress:
 
     def write(self, load: FileLoad, refused: Iterable[RefusedPayload] = ()) -> None:
         """Stores how far the file is, together with what was refused since."""
-        with self._connect() as connection:
+        with self._pool.connection() as connection:
             connection.execute(_WRITE, msgspec.structs.asdict(load))
             with connection.cursor() as cursor:
                 cursor.executemany(
@@ -88,11 +103,8 @@ class Progress:
                 )
 
     def _select(self, query: str, parameters: list[Any]) -> list[FileLoad]:
-        with self._connect() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             return [FileLoad(**row) for row in cursor.execute(query, parameters)]
-
-    def _connect(self) -> "psycopg.Connection[Any]":
-        return psycopg.connect(self._aurora.conninfo(self._aurora.write_host))
 
 
 def _storable(payload: RefusedPayload) -> RefusedPayload:

@@ -1,4 +1,7 @@
-"""The source of files: looks at its place again and again, or hears of objects, and loads one file after another."""
+"""The source of files: looks at its place again and again, or hears of objects, and loads what is new of each device.
+
+A look does not wait for the one before; the files of a device wait for each other.
+"""
 
 import asyncio
 import time
@@ -8,6 +11,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol
+from weakref import WeakValueDictionary
 
 import psycopg
 import structlog
@@ -31,7 +35,9 @@ STOP_SECONDS: Final = 5.0
 """How long a load that is stopped waits for what is under way; what is not durable then is sent again."""
 
 FILES_AT_ONCE: Final = 1000
-MAX_COPIES: Final = 10_000
+MAX_DEALT_WITH: Final = 100_000
+"""Files that need no question at the table at the next look; of more, it is asked again."""
+
 DEVICES_AT_ONCE: Final = 32
 """Small files mostly wait for Kinesis to have them; those of a device follow one another."""
 _AWAY: Final = (psycopg.OperationalError, BotoCoreError, ClientError, OSError)
@@ -67,27 +73,33 @@ class FilesSource:
         self._progress = Progress(deployment.aurora)
         self._readers = Readers(_texts(catalog, config.product_name))
         self._loader = _loader(config, deployment, catalog, intake, metrics, self._progress, self._readers)
-        self._copies: dict[tuple[str, str], FileLoad] = {}
+        self._dealt_with: set[tuple[str, str]] = set()
+        self._under_way: set[tuple[str, str]] = set()
+        self._room = asyncio.Semaphore(DEVICES_AT_ONCE)
+        self._order: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Whose turn it is among the files of a device."""
         self._queue = None if config.notifications is None else Notifications(deployment.aws, config.notifications)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Loads what is there, then what comes, until `stop` is set."""
+        """Loads what is there, then what comes, until `stop` is set. A large file holds up only those of its device."""
+        looks: set[asyncio.Task[None]] = set()
         try:
             while not stop.is_set():
-                try:
-                    await self.look(stop, before=int((time.time() - self._config.settle_s) * 1000))
-                    while self._queue is not None and not stop.is_set():
-                        await self._hear(self._queue, stop)
-                except _AWAY as error:
-                    _log.warning("files: again later", source=self._config.source, error=str(error).strip())
+                if self._queue is None or not looks:
+                    looks.add(asyncio.create_task(self._look_and_hear(stop)))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), self._config.every_s)
+                looks = {look for look in looks if not _has_ended(look)}
+            await asyncio.gather(*looks)
         finally:
+            for look in looks:
+                look.cancel()
             await self.close()
 
     async def close(self) -> None:
-        """Ends the processes that read."""
+        """Ends the processes that read, and the connections."""
         await self._readers.close()
+        await asyncio.to_thread(self._progress.close)
 
     async def look(self, stop: asyncio.Event, before: int | None = None) -> None:
         """Loads all files that are there now, and were changed last before `before` epoch ms.
@@ -100,29 +112,48 @@ class FilesSource:
         while not stop.is_set() and (some := await asyncio.to_thread(_some, listing)):
             await self._load_all([found for found in some if before is None or found.modified_at < before], stop)
 
+    async def _look_and_hear(self, stop: asyncio.Event) -> None:
+        """A look; where there are notifications, what they tell from then on, until something is away."""
+        try:
+            await self.look(stop, before=int((time.time() - self._config.settle_s) * 1000))
+            while self._queue is not None and not stop.is_set():
+                await self._hear(self._queue, stop)
+        except _AWAY as error:
+            _log.warning("files: again later", source=self._config.source, error=str(error).strip())
+
     async def _load_all(self, files: list[Found], stop: asyncio.Event) -> None:
+        """Those that are neither dealt with nor under way by another look."""
+        new = {_identity(found): found for found in files}
+        for identity in new.keys() & (self._dealt_with | self._under_way):
+            del new[identity]
+        self._under_way |= new.keys()
+        try:
+            await self._load_new(list(new.values()), stop)
+        finally:
+            self._under_way -= new.keys()
+
+    async def _load_new(self, files: list[Found], stop: asyncio.Event) -> None:
         product, locations = self._config.product_name, [found.location for found in files]
-        known = self._copies | await asyncio.to_thread(self._progress.known, product, locations)
+        known = await asyncio.to_thread(self._progress.known, product, locations) if files else {}
         of_device: dict[str, list[Found]] = {}
         for found in files:
             of_device.setdefault(self._config.device_of(found.location), []).append(found)
-        room = asyncio.Semaphore(DEVICES_AT_ONCE)
 
-        async def load(of_one: list[Found]) -> None:
-            async with room:
+        async def load(device: str, of_one: list[Found]) -> None:
+            async with self._order.setdefault(device, asyncio.Lock()), self._room:
                 for found in of_one:
                     if not stop.is_set():
-                        await _until(stop, self._take(found, known.get((found.location, found.version)), stop))
+                        await _until(stop, self._take(found, known.get(_identity(found)), stop))
 
-        outcomes = await asyncio.gather(*map(load, of_device.values()), return_exceptions=True)
-        for outcome in outcomes:
+        loads = (load(device, of_one) for device, of_one in of_device.items())
+        for outcome in await asyncio.gather(*loads, return_exceptions=True):
             if outcome is not None:
                 raise outcome
 
     async def _take(self, found: Found, before: FileLoad | None, stop: asyncio.Event) -> None:
         self._reporter.begin(found)
         if before is not None and before.is_finished and not self._is_again:
-            await self._dealt_with(found, before)
+            await self._known_before(found, before)
             return
         try:
             async with self._opened(found) as path:
@@ -133,9 +164,8 @@ class FilesSource:
         except Gone as error:
             _log.warning("passed over", file=found.location, why=str(error))
             return
-        if (load.location, load.version) != (found.location, found.version):
-            self._remember_copy(found, load)
-            await self._dealt_with(found, load)
+        if (load.location, load.version) != _identity(found):
+            await self._known_before(found, load)
         elif load.is_finished:
             await self._put_away(found, load)
 
@@ -146,18 +176,19 @@ class FilesSource:
         await asyncio.to_thread(self._progress.write, load)
         if load.state == "loaded":
             await asyncio.to_thread(self._place.finish, found)
-        self._reporter.end(found, load, True)
+        self._end(found, load, True)
 
-    async def _dealt_with(self, found: Found, load: FileLoad) -> None:
+    async def _known_before(self, found: Found, load: FileLoad) -> None:
+        """By its place, or by its bytes, which the table may know of another place."""
         if load.state == "loaded":
             await asyncio.to_thread(self._place.finish, found)
-        self._reporter.end(found, load, False)
+        self._end(found, load, False)
 
-    def _remember_copy(self, found: Found, load: FileLoad) -> None:
-        """A file with the bytes of another, which the table knows elsewhere: it need not be read at each look."""
-        if len(self._copies) >= MAX_COPIES:
-            self._copies.clear()
-        self._copies[found.location, found.version] = load
+    def _end(self, found: Found, load: FileLoad, is_new: bool) -> None:
+        if len(self._dealt_with) >= MAX_DEALT_WITH:
+            self._dealt_with.clear()
+        self._dealt_with.add(_identity(found))
+        self._reporter.end(found, load, is_new)
 
     @asynccontextmanager
     async def _opened(self, found: Found) -> AsyncIterator[Path]:
@@ -218,6 +249,15 @@ def _texts(catalog: Catalog, product: str) -> dict[str, str]:
         for file, text in catalog.texts.items()
         if file.startswith("domains/") or file == f"products/{product}.yaml"
     }
+
+
+def _identity(found: Found) -> tuple[str, str]:
+    return found.location, found.version
+
+
+def _has_ended(look: "asyncio.Task[None]") -> bool:
+    """Raises what ended it, if that was a fault."""
+    return look.done() and look.result() is None
 
 
 def _count(files: Iterable[Found]) -> tuple[int, int]:

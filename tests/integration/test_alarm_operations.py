@@ -53,9 +53,6 @@ _passers = count(1)
 def deployment(shared_stack: Stack, folder: Path) -> Deployment:
     deployment = deploy(shared_stack, folder / "operations", "test_operations")
     (deployment.project / "specs" / "products" / "frost-guard.yaml").write_text(SPEC)
-    rules = deployment.project / "sql" / "rules"
-    for path in rules.glob("*/*"):
-        path.unlink()
     for name in ("frost", "short_lived", "broken_later"):
         write_rule(deployment, name, FROST if name == "frost" else CALM.replace("Frost", name))
     return deployment
