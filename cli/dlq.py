@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
-from pymongo.errors import PyMongoError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -145,7 +143,7 @@ def _send(run: Replay, wait: float) -> None:
 def _faults_reported() -> Iterator[None]:
     try:
         yield
-    except (SluiceError, BotoCoreError, ClientError, PyMongoError) as error:
+    except SluiceError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 

@@ -76,7 +76,8 @@ class FilesReport:
     @property
     def is_good(self) -> bool:
         """Whether all files are loaded, and all of their rows."""
-        return self.is_whole and all(each.load.state == "loaded" and not each.load.refused for each in self.ended)
+        is_loaded = all(each.load.state == "loaded" and not each.load.refused for each in self.ended)
+        return self.is_whole and is_loaded and not self._under_way
 
     def tell(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)
@@ -128,8 +129,10 @@ class FilesReport:
         return self._rows / elapsed if elapsed else 0.0
 
     def summary(self) -> None:
-        """The table of all files, and why any is in quarantine."""
+        """The table of all files, why any is in quarantine, and which have no end."""
         self._console.print(table(self.ended))
+        for location in self._under_way:
+            self.tell(f"{location}: not loaded to its end: the same command loads it as it is then")
         for each in self.ended:
             if each.load.state == "quarantined":
                 self.tell(each.why)

@@ -89,8 +89,8 @@ def files(
 ) -> None:
     """Load files of payloads onto the stream, once: CSV, JSON lines, hex dumps, texts, also as .gz, .zst and .zip.
 
-    A load that was killed goes on where it was; a file that was loaded is not sent again. Exits 0 only if no file is in
-    quarantine and no row was refused.
+    A load that was killed goes on where it was; a file that was loaded is not sent again. Exits 0 only if every file is
+    loaded to its end and no row was refused.
     """
     configure_logs(logging.WARNING)
     report = FilesReport(_out)

@@ -1,12 +1,15 @@
 """`sluice`: the one command line; each module of this package brings its commands, named here."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 import typer
 
 from cli.lazy import LazyGroup
 from cli.specs_folder import Settings
+
+_STORES: Final = ("psycopg", "pymongo", "botocore")
+"""The packages whose errors say that a store, or the way to it, is away; named, for not every command imports them."""
 
 
 class Commands(LazyGroup):
@@ -29,6 +32,16 @@ class Commands(LazyGroup):
         "lake": "cli.lake:lake_app",
         "stack": "cli.stack:stack_app",
     }
+
+    def invoke(self, ctx: Any) -> Any:
+        """What a store says that is away is for the reader; a traceback is for faults of our own."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in _STORES:
+                raise
+            typer.echo(str(error).strip(), err=True)
+            raise typer.Exit(1) from error
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

@@ -146,7 +146,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             )
         aurora = self.aurora
         address = f"{aurora.write_host}:{aurora.port}/{aurora.database}"
-        return values | {"aurora.write.url": f"jdbc:postgresql://{address}?sslmode={aurora.sslmode}"}
+        # One INSERT of many rows instead of many of one: a flush of Flink's holds no key twice, which it would refuse.
+        options = f"sslmode={aurora.sslmode}&reWriteBatchedInserts=true"
+        return values | {"aurora.write.url": f"jdbc:postgresql://{address}?{options}"}
 
 
 def properties_file() -> Path:

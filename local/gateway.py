@@ -20,7 +20,7 @@ class Gateway:
     """A gateway that runs; as a context manager it is drained and stopped on leaving."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str], run_dir: Path) -> None:
-        self._command, self._environment, self._folder = command, environment, run_dir / "gateway"
+        self._command, self._environment, self._folder = command, environment, _folder(run_dir)
         self._log = run_dir / "logs" / "gateway.log"
         self._tcp = free_port()
         self._rest = free_port([self._tcp])
@@ -30,7 +30,7 @@ class Gateway:
     def start(cls, project: Path, environment: Mapping[str, str], run_dir: Path) -> Self:
         """Returns when it serves; raises StackError when it does not. Call it in the thread that keeps the gateway."""
         sluice = Path(sys.executable).parent / "sluice"
-        file = run_dir / "gateway" / "gateway.yaml"
+        file = _folder(run_dir) / "gateway.yaml"
         command = [str(sluice), "--specs", str(project / "specs"), "gateway", "run", str(file)]
         properties = str(project / "flink-conf" / "local.json")
         gateway = cls(command, {"SLUICE_PROPERTIES": properties, **environment}, run_dir)
@@ -107,3 +107,8 @@ class Gateway:
             "rest": {"port": self._rest, "auth": "none"},
             "files": [{**inbox, "device_from": "{device}/{number}.csv", "every_s": 0.5, "settle_s": 0, "done": "done"}],
         }
+
+
+def _folder(run_dir: Path) -> Path:
+    """Among the stack's data, which every start deletes: files or a spool of an earlier run are not this one's."""
+    return run_dir / "data" / "gateway"

@@ -59,6 +59,11 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def name(self) -> str:
         return f"{self.schema}.{self.table}"
 
+    @property
+    def read(self) -> set[str]:
+        """Its own columns that the mapping reads."""
+        return {place if isinstance(place, str) else place.source for place in self.columns.values()}
+
     def place(self, column: str) -> Place | None:
         found = self.columns.get(column)
         return Place(found) if isinstance(found, str) else found

@@ -71,6 +71,8 @@ class Unifier:
         self._withdrawn: dict[tuple[str, str], int] = {}
         """Unified table and key → version of the deletion."""
         self._faults: dict[RowId, _Fault] = {}
+        self._columns: dict[str, tuple[int, dict[str, bool]]] = {}
+        """Source → the position of its newest row, and of each column that is read whether that row had it."""
 
     def restore(self, rows: Iterable[SourceRow], standing: Iterable[MasterChange]) -> Iterator[Outcome]:
         """Take over what the stores hold of an earlier run: the sources' rows and the unified ones, in any order.
@@ -99,6 +101,8 @@ class Unifier:
             return
         for row in self._catalog.source_rows(change):
             yield from self._row_changed(row)
+        if change.names_all:
+            yield from self._columns_told(change)
 
     def _row_changed(self, row: SourceRow) -> Iterator[Outcome]:
         known = self._rows.get((row.source, row.key))
@@ -147,8 +151,27 @@ class Unifier:
         message = f"{source.name} has changed: mend the mapping of `{spec.master}` in specs/masters" if reason else ""
         if change.what in ("created", "dropped", "renamed") or (reason and not change.columns):
             yield Quarantine(source.name, "table", reason, "", message, version)
-        mapped = {place.source for column in source.columns if (place := source.place(column))}
-        for column in sorted(mapped & set(change.columns)):
+        for column in sorted(source.read & set(change.columns)):
+            yield Quarantine(source.name, f"column {column}", reason, column, message, version)
+
+    def _columns_told(self, change: RowChange) -> Iterator[Quarantine]:
+        """Of a format whose rows name every column: what the mapping reads and the newest row has not, or has again.
+
+        Of each column once after a start, for the store may hold what was told before it.
+        """
+        found = self._catalog.sources.get((change.schema, change.table))
+        if found is None or change.after is None:
+            return
+        spec, source = found
+        position, known = self._columns.get(source.name, (-1, {}))
+        if change.position <= position:
+            return
+        told = {column: column in change.after for column in source.read}
+        self._columns[source.name] = change.position, told
+        version = change.committed_at * RECORDS_PER_MILLISECOND
+        for column in sorted(column for column in told if told[column] != known.get(column)):
+            missing = f"{source.name} has no `{column}`: mend the mapping of `{spec.master}` in specs/masters"
+            reason, message = ("", "") if told[column] else ("column_removed", missing)
             yield Quarantine(source.name, f"column {column}", reason, column, message, version)
 
     def _take(self, row: SourceRow) -> set[Group]:

@@ -1,5 +1,5 @@
--- Hot: the newest message of each device by event time; an older message that comes late changes nothing. What comes
--- later than `ttl.days` is none, for Flink has forgotten by then what was newer.
+-- Hot: the newest message of each device by event time, of one moment the later in the stream; an older message that comes
+-- late changes nothing. What comes later than `ttl.days` is none, for Flink has forgotten by then what was newer.
 CREATE TEMPORARY TABLE hot_latest_state (
   _id STRING,
   product STRING,

@@ -159,6 +159,25 @@ def test_a_file_that_was_renamed_in_the_middle_of_its_load_goes_on(
     assert row == [("loaded", str(tmp_path / "b.csv"), 150, 150)]
 
 
+def test_a_file_that_grows_while_it_is_loaded_is_told_and_loaded_whole_by_the_next_pass(
+    deployment: Deployment, slow: Deployment, catalog: Catalog, tmp_path: Path
+) -> None:
+    (tmp_path / "grown.csv").write_text(day(0, 20_000))
+    arguments = ["grown.csv", "--product", "coldroom-logger", "--device", "grown-1", "--rows", "20"]
+    done = "SELECT coalesce(max(payloads), 0) FROM gateway_file WHERE location LIKE '%/grown.csv'"
+    with Command(slow, tmp_path, "files", *arguments) as command:
+        wait_until(lambda: stored(deployment, done)[0][0] > 0, "the load to go on", command.check)
+        with (tmp_path / "grown.csv").open("a") as file:
+            file.write(row(20_000))
+        code, told = command.end()
+    assert code == 1, told
+    assert "passed over" in told
+    assert "grown.csv: not loaded to its end" in told
+    assert load(deployment, tmp_path, *arguments)[0] == 0
+    sent = notes(catalog, deployment.envelopes("grown-1")).values()
+    assert set(sent) == {f"row {n};\nnext" if n % 5 == 0 else f"row {n}" for n in range(20_001)}
+
+
 def test_json_hex_and_a_column_of_devices(deployment: Deployment, catalog: Catalog, tmp_path: Path) -> None:
     lines = ['{"id":"kind-1","data":[{"wind":{"speed":3.5}}]}', '{"id":"kind-1","data":[', '{"id":"kind-2","data":[]}']
     (tmp_path / "a.jsonl").write_text("\n".join(lines) + '\n{"data":[]}\n{"id":"kind-1\\u0000"}\n')

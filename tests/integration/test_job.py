@@ -93,7 +93,7 @@ def stores(deployment: Deployment, job: Job) -> Iterator[Stores]:
 
 
 @pytest.fixture(scope="module")
-def hot(deployment: Deployment) -> Iterator[Any]:
+def hot(deployment: Deployment, job: Job) -> Iterator[Any]:
     with MongoClient[dict[str, Any]](deployment.config.documentdb.uri) as client:
         yield client[deployment.config.documentdb.database]
 
@@ -170,7 +170,9 @@ def test_limit_of_one_device_holds_without_a_restart(deployment: Deployment, sto
     assert "guard-4" not in alarmed(stores)
 
 
-def test_readings_of_one_moment_are_judged_in_the_order_of_the_stream(deployment: Deployment, stores: Stores) -> None:
+def test_readings_of_one_moment_are_in_the_order_of_the_stream(
+    deployment: Deployment, stores: Stores, hot: Any
+) -> None:
     now = time.time_ns() // 1_000_000
     thawing, freezing = ([f"{name}-{number}" for number in range(40)] for name in ("thawing", "freezing"))
     for first in range(0, 40, 5):
@@ -180,6 +182,13 @@ def test_readings_of_one_moment_are_judged_in_the_order_of_the_stream(deployment
             deployment.send(*lines, key=some[0])
     pass_time(deployment, stores, lambda: set(freezing) <= alarmed(stores))
     assert alarmed(stores, "frost-guard/thaw") == set(thawing)
+
+    def devices_at(temperature: float) -> set[str]:
+        names = {"_id": {"$in": thawing + freezing}, "measurements.temperature": temperature}
+        return {state["_id"] for state in hot.latest_state.find(names)}
+
+    wait_until(lambda: devices_at(20.0) == set(thawing), "the later reading as the latest state")
+    wait_until(lambda: devices_at(-5.0) == set(freezing), "the later reading as the latest state")
 
 
 def test_older_change_of_master_data_does_not_win(deployment: Deployment, stores: Stores) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from deployment import Deployment, deploy, wait_until
+from pyiceberg.exceptions import ValidationException
 from pyiceberg.table import Table
 from typer.testing import CliRunner
 
 from cli.main import app
 from jobs.lake import Lake, TagError
+from jobs.lake_compaction import compact, plan_groups
 from jobs.lake_maintenance import Policy, _Files, maintain, orphan_files, tag
 from local.job import Job
 from local.stack import Stack
@@ -136,6 +138,35 @@ def test_a_tag_keeps_the_table_as_it_was(filled: Job, deployment: Deployment, la
         lake.query(count, "telemetry", at="adit")
 
 
+def test_compaction_is_no_conflict_with_what_the_job_commits_meanwhile(
+    filled: Job, deployment: Deployment, lake: Lake
+) -> None:
+    table = lake.load("telemetry")
+    groups = plan_groups(table, 2)
+    compaction = compact(lake.duckdb, table, groups)
+    next(compaction)
+    send(deployment, 6)
+    wait_until(lambda: lake.num_rows("telemetry") == 120, "the sixth batch", filled.check)
+    for _ in compaction:
+        pass
+    assert (lake.num_rows("telemetry"), len(lake.query(ROWS, "telemetry"))) == (120, 120)
+    old = {file.file_path for group in groups for file in group.files}
+    assert not old & {task.file.file_path for task in lake.load("telemetry").scan().plan_files()}
+
+
+def test_of_two_compactions_of_the_same_files_the_second_changes_nothing(filled: Job, lake: Lake) -> None:
+    table = lake.load("telemetry")
+    groups = plan_groups(table, 2)
+    second = compact(lake.duckdb, table, groups)
+    next(second)
+    for _ in compact(lake.duckdb, lake.load("telemetry"), groups):
+        pass
+    rows, files = lake.query(ROWS, "telemetry"), lake.state("telemetry").num_files
+    with pytest.raises(ValidationException):
+        list(second)
+    assert (lake.query(ROWS, "telemetry"), lake.state("telemetry").num_files) == (rows, files)
+
+
 def test_expiry_keeps_tags_and_the_newest_of_flink(filled: Job, lake: Lake) -> None:
     policy = NOTHING._replace(keep_snapshots=timedelta(0), retain_last=1)
     rows = lake.query(ROWS, "telemetry")
@@ -179,7 +210,7 @@ def test_manifests_are_merged(filled: Job, lake: Lake) -> None:
 
 def test_commands_say_what_the_lake_holds_and_what_was_done(filled: Job, lake: Lake) -> None:
     assert sluice("tables", "--json")[0].keys() >= {"table", "num_rows", "num_files", "tags"}
-    assert sluice("query", "SELECT count(*) AS n FROM messages", "--json") == [{"n": 100}]
+    assert sluice("query", "SELECT count(*) AS n FROM messages", "--json") == [{"n": 120}]
     assert sluice("query", "SELECT count(*) AS n FROM telemetry", "--tag", "audit", "--json") == [{"n": 80}]
     assert sluice("query", "SELECT count(*) AS n FROM telemetry", "--at", "2 h", "--json") == [{"n": 0}]
     for file in sorted((ROOT / "sql" / "lake").glob("*.sql")):
@@ -212,9 +243,9 @@ def test_definitions_that_change_change_the_tables(filled: Job, deployment: Depl
         job.wait_until_running()
         assert len(ids) == 11
         assert committers(job) == ids
-        send(deployment, 6)
+        send(deployment, 7)
         # This start has no snapshot: the job reads the stream from its beginning once more.
-        wait_until(lambda: lake.num_rows("telemetry") == 100 + 120, "all six batches", job.check)
+        wait_until(lambda: lake.num_rows("telemetry") == 120 + 140, "all seven batches", job.check)
         table = lake.load("telemetry")
         assert partitions(table) == [("event_time", "day"), ("device_id", "bucket[4]")]
         assert [table.schema().find_column_name(f.source_id) for f in table.sort_order().fields] == ["event_time"]
@@ -223,5 +254,5 @@ def test_definitions_that_change_change_the_tables(filled: Job, deployment: Depl
         assert {f.file.file_path for f in table.scan().plan_files()} >= old_files
         done = maintain(lake, "telemetry", Policy(min_files=2), dry_run=False, progress=no_progress)
         assert done.rewritten > 0
-        assert (lake.num_rows("telemetry"), len(lake.query(ROWS, "telemetry"))) == (220, 220)
+        assert (lake.num_rows("telemetry"), len(lake.query(ROWS, "telemetry"))) == (260, 260)
         assert all(row in lake.query(ROWS, "telemetry") for row in rows[:5])

@@ -18,6 +18,7 @@ from pymongo import MongoClient
 from jobs.ingest import EnvelopeError, Line, read_envelope
 from local.errors import StackError
 from local.fleet import Fleet
+from local.gateway import Gateway
 from local.ledger import Ledger
 from local.ministack import DEVICE_STREAM, MASTER_STREAM, client, kinesis_client, stream
 from local.scripts import POWER_CUT_THEN_MOVING, THRESHOLD_RULES
@@ -49,6 +50,14 @@ def family(stack: Stack) -> list[int]:
 def test_every_service_is_healthy_on_a_port_of_its_own(stack: Stack) -> None:
     assert {name: stack.health(name) for name in stack.services} == dict.fromkeys(NAMES)
     assert len({server.port for server in stack.services.values()}) == len(NAMES)
+
+
+def test_what_a_gateway_was_sent_in_one_run_is_not_there_in_the_next(tmp_path: Path) -> None:
+    with Stack.start(tmp_path) as stack, Gateway.start(ROOT, stack.environment(), tmp_path) as gateway:
+        (gateway.inbox / "coldroom-1").mkdir(parents=True)
+        (gateway.inbox / "coldroom-1" / "000001.part").touch()
+    with Stack.start(tmp_path) as stack, Gateway.start(ROOT, stack.environment(), tmp_path) as gateway:
+        assert list(gateway.inbox.rglob("*")) == []
 
 
 def test_servers_listen_on_loopback_only(stack: Stack) -> None:

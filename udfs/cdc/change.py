@@ -32,7 +32,8 @@ class RowChange(msgspec.Struct, frozen=True, kw_only=True):
     """One change of a row of `schema`.`table`; for document stores these are database and collection, or "" and table.
 
     `after` is the whole row, None where it is deleted. `before` is what the format knows of the row as it was: whole,
-    a part such as the key, or None. `committed_at` is epoch ms.
+    a part such as the key, or None. `committed_at` is epoch ms. `names_all`: `after` has each column of the table, also
+    those that are null, so one that it has not is none of the table's.
     """
 
     schema: str
@@ -41,6 +42,7 @@ class RowChange(msgspec.Struct, frozen=True, kw_only=True):
     before: Row | None
     position: int
     committed_at: int
+    names_all: bool = False
 
 
 class TableChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,7 +64,15 @@ def read_debezium(document: dict[str, Any]) -> list[RowChange | TableChange]:
     elif after is None:
         raise CdcError("partial_row", "a change without the row: let the connector send full documents", field="after")
     return [
-        RowChange(schema=schema, table=table, after=after, before=before, position=position, committed_at=committed_at)
+        RowChange(
+            schema=schema,
+            table=table,
+            after=after,
+            before=before,
+            position=position,
+            committed_at=committed_at,
+            names_all=isinstance(payload.get("after"), dict),  # documents of MongoDB are texts, and have what they have
+        )
     ]
 
 

@@ -159,7 +159,8 @@ def test_placeholders_hold_every_property_and_the_urls_that_follow(tmp_path) -> 
     assert values["kinesis.stream.devices"] == "device-data"
     assert values["aws.s3.path.style"] == "false"
     assert values["aws.kinesis.endpoint"] == "https://kinesis.eu-central-1.amazonaws.com"
-    assert values["aurora.write.url"] == "jdbc:postgresql://writer.example:5432/sluice?sslmode=require"
+    options = "sslmode=require&reWriteBatchedInserts=true"
+    assert values["aurora.write.url"] == f"jdbc:postgresql://writer.example:5432/sluice?{options}"
 
 
 def test_an_endpoint_of_its_own_stands_for_every_service(tmp_path) -> None:

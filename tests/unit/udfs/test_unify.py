@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -290,6 +291,43 @@ def test_a_changed_table_is_reported_where_a_mapping_reads_it(store: Store, what
     change = TableChange(schema="crm", table="customers", what=what, columns=columns, position=1, committed_at=1)
     store.take(change)
     assert store.reasons() == told
+
+
+def named(row: dict[str, Any], at: int) -> RowChange:
+    """As a format tells it whose rows name every column of their table."""
+    return msgspec.structs.replace(put("crm.customers", row, at), names_all=True)
+
+
+WITHOUT_NAME = named({"id": 7, "country": None, "vat": None}, at=5)
+WITH_NAME = named({"id": 8, "country": None, "vat": None, "name": None}, at=6)
+
+
+def test_a_column_that_rows_have_no_longer_is_reported_until_they_have_it_again(store: Store) -> None:
+    store.take(named({"id": 7, "country": None, "vat": None, "name": "Blue", "colour": "blue"}, at=1))
+    assert store.reasons() == {}
+    store.take(WITHOUT_NAME)
+    assert store.reasons() == {("crm.customers", "column name"): "column_removed"}
+    assert "crm.customers has no `name`" in store.quarantine["crm.customers", "column name"].message
+    again = restarted(store)
+    again.quarantine = store.quarantine
+    again.take(WITH_NAME)
+    assert again.reasons() == {}
+
+
+def test_rows_that_come_late_tell_nothing_of_their_columns(store: Store) -> None:
+    store.take(WITH_NAME, WITHOUT_NAME)
+    assert store.reasons() == {}
+
+
+def test_a_column_is_told_once(store: Store) -> None:
+    store.take(WITHOUT_NAME)
+    later = msgspec.structs.replace(WITHOUT_NAME, position=WITHOUT_NAME.position + 1)
+    assert not [outcome for outcome in store.unifier.apply(later) if isinstance(outcome, Quarantine)]
+
+
+def test_a_row_that_may_leave_out_what_is_null_tells_nothing_of_its_columns(store: Store) -> None:
+    store.take(put("crm.customers", {"id": 7}, at=1))
+    assert store.reasons() == {}
 
 
 def test_after_a_restart_all_goes_on(store: Store) -> None:

@@ -180,6 +180,14 @@ def test_debezium_documents_of_mongodb_are_texts() -> None:
     assert change.after == {"_id": "64b7", "firmware.version": "2.1", "seen": "2026-01-05T08:00:00.123000+00:00"}
 
 
+def test_debezium_rows_of_tables_name_every_column_and_other_rows_may_leave_out_what_is_null() -> None:
+    document = {"op": "r", "before": None, "after": '{"_id": "d1"}'}
+    source = {"connector": "mongodb", "db": "iot", "collection": "devices", "ord": 3, "ts_ms": COMMIT_MS}
+    assert [read(postgres(5)).names_all, read(mysql(154)).names_all] == [True, True]
+    assert not read(document | {"source": source}).names_all
+    assert not read(dms({"id": 7}, "insert")).names_all
+
+
 def mongodb(operation: str, counter: int = 1, **event: Any) -> dict[str, Any]:
     return {
         "_id": {"_data": "8264B7"},
