@@ -6,8 +6,7 @@ Flink raises, and after its restart comes to the same value again.
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from jobs.rule_patterns import Finding
-from jobs.sql_tree import class_of, kind_of, walk
+from jobs.sql_tree import Finding, class_of, kind_of, walk
 
 TypeOf = Callable[[Any], str | None]
 """A node → the name of its SQL type; None where it has none."""
