@@ -300,7 +300,37 @@ BAD |= {
         "7:1: no row can meet these conditions",
     ),
 }
+BAD |= {
+    "format_of_another_database": (
+        "SELECT device_id, event_time,\nDATE_FORMAT(event_time, 'YYYY-MM-DD HH24:MI:SS') AS x FROM messages",
+        "8:25: DATE_FORMAT stops the whole job by this format (Unknown pattern letter: I): write one such as 'yyyy-MM-",
+    ),
+    "format_of_a_zone": (
+        "SELECT device_id, event_time,\nDATE_FORMAT(event_time, 'HH:mm z') AS x FROM messages",
+        "8:25: DATE_FORMAT stops the whole job by this format (Unable to extract ZoneId from temporal",
+    ),
+    "format_of_seconds": (
+        "SELECT device_id, event_time,\nFROM_UNIXTIME(1, 'foo') AS x FROM messages",
+        "8:18: FROM_UNIXTIME stops the whole job by this format (Illegal pattern character 'f')",
+    ),
+    "format_of_a_date": (
+        "SELECT device_id, event_time,\nTO_DATE(product, 'foo') AS x FROM messages",
+        "8:18: TO_DATE stops the whole job by this format (Illegal pattern character 'f')",
+    ),
+    "format_of_a_column": (
+        "SELECT device_id, event_time,\nUNIX_TIMESTAMP(product, product) AS x FROM messages",
+        "8:25: a format of UNIX_TIMESTAMP that is none stops the whole job: write it out, such as 'yyyy-MM-dd",
+    ),
+    "base64": (
+        "SELECT device_id, event_time,\nFROM_BASE64(product) AS x FROM messages",
+        "8:1: FROM_BASE64 stops the whole job at a text that is none: decode it in the product's spec",
+    ),
+}
 GOOD = {
+    "formats": (
+        "SELECT device_id, event_time, DATE_FORMAT(event_time, 'HH:mm') AS x, FROM_UNIXTIME(1, 'yyyy') AS y, "
+        "UNIX_TIMESTAMP(product, 'yyyy-MM-dd') AS z, TO_DATE(product, 'dd.MM.yyyy') AS d FROM messages"
+    ),
     "site_together": ALIKE.format("LISTAGG(device_id)", "site_id", " ROWS BETWEEN 9 PRECEDING AND CURRENT ROW"),
     "day_by_five_minutes": STEPS.format("HOP", "INTERVAL '5' MINUTE, INTERVAL '1' DAY, INTERVAL '1' SECOND"),
     "week": STEPS.format("TUMBLE", "INTERVAL '7' DAY"),
