@@ -60,13 +60,13 @@ def lint(
         rules, refused = readable_rules(find_rules_folder(folder))
         if rule is not None:
             rules, refused = _only(rule, rules, refused)
+        with _out.status(f"{_count(len(rules), 'rule')}, about 10 s"), quiet_flink():
+            from jobs.rule_lint import lint_rules  # imports PyFlink, a second that other commands need not spend
+
+            refused = [*refused, *lint_rules(rules, catalog)]
     except SluiceError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    with _out.status(f"{_count(len(rules), 'rule')}, about 10 s"), quiet_flink():
-        from jobs.rule_lint import lint_rules  # imports PyFlink, a second that other commands need not spend
-
-        refused = [*refused, *lint_rules(rules, catalog)]
     for fault in refused:
         typer.echo(str(fault), err=True)
     typer.echo(f"{_count(len(rules), 'rule')}, {_count(len(refused), 'fault') if refused else 'no fault'}")

@@ -28,7 +28,8 @@ FROM alarm LEFT JOIN alarm_mark ON alarm_mark.alarm_id = alarm.alarm_id AND NOT 
 WHERE alarm.rule = %s AND alarm.first_event_time > %s
 """
 _OVERRIDE: Final = (
-    "SELECT value FROM limit_override WHERE scope = 'product' AND scope_id = %s AND limit_name = %s AND NOT deleted"
+    "SELECT value FROM limit_override "
+    "WHERE scope = 'product' AND scope_id = %s AND limit_name = %s AND NOT deleted AND value IS NOT NULL"
 )
 
 
@@ -53,7 +54,7 @@ def tune(
     try:
         config = find_deployment(run_dir)
         found = find_rule(read_rules(find_rules_folder(None)), rule)
-        name = _limit_name(found, limit)
+        name = limit_to_tune(found, limit)
         past = [*past_alarms(config, found.name, since), *map(_missed, missed or ())]
         with _out.status("replaying, about a minute"), quiet_flink():
             from jobs.backtest import backtest, past_messages  # imports PyFlink
@@ -107,13 +108,16 @@ def _missed(said: str) -> PastAlarm:
     return PastAlarm(Span(device_id, at, at), was_missed=True)
 
 
-def _limit_name(rule: Rule, limit: str) -> str:
+def limit_to_tune(rule: Rule, limit: str) -> str:
+    """The limit that `limit` names, which may be empty where there is one; raises SluiceError."""
     limits = list(rule.header.limits)
     if limit in limits:
         return limit
     if not limit and len(limits) == 1:
         return limits[0]
-    raise SluiceError(f"{rule.name} has the limits {', '.join(limits) or 'none'}: name one by --limit")
+    if not limits:
+        raise SluiceError(f"{rule.name} has no limits: there is nothing to tune")
+    raise SluiceError(f"{rule.name} has the limits {', '.join(limits)}: name one by --limit")
 
 
 def _report(

@@ -8,7 +8,7 @@ from msgspec import Meta
 _PARTS: Final = re.compile(r"(\d+) ?(s|min|h|d)")
 _MILLISECONDS: Final = {"s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 
-Duration = Annotated[str, Meta(pattern=rf"^{_PARTS.pattern}$")]
+Duration = Annotated[str, Meta(pattern=rf"^{_PARTS.pattern}$", examples=["20 s", "5 min", "2 h", "7 d"])]
 
 
 def duration_ms(text: str) -> int:

@@ -21,7 +21,7 @@ LEARNED_FOR: Final = 90 * 86_400_000
 LEARNED_MARGIN: Final = 1.25
 """The next false alarm of a device is seldom exactly as slight as the last."""
 
-_REMEMBERED: Final = 16
+REMEMBERED: Final = 16
 """Alarms of one rule and device that a mark may still name, and that count as flapping."""
 
 
@@ -242,7 +242,7 @@ class EpisodeTracker:
 
     def _raise(self, episode: Episode, at: int, reason: str) -> Transition:
         self.state.episode = episode = replace(episode, raised_at=at)
-        self.state.raised = (*self.state.raised, Raised(episode.alarm_id, at, episode.peak))[-_REMEMBERED:]
+        self.state.raised = (*self.state.raised, Raised(episode.alarm_id, at, episode.peak))[-REMEMBERED:]
         if self._is_flapping(episode):
             within = duration_text(self.policy.flapping_within)
             reason = f"flapping: raised {self.policy.flapping_times} times within {within}, over when calm for as long"

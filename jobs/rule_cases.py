@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from jobs.durations import Duration, duration_ms
-from jobs.rules import CLOCK, DAYS, Rule, Severity
+from jobs.rules import Clock, Days, Rule, Severity
 from jobs.series_expression import expand
 from udfs.catalog import Catalog
 from udfs.masters import MasterChange
@@ -123,9 +123,9 @@ class ScheduleRow(Scoped, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """Other hours than the rule's own."""
 
     schedule_name: Name
-    days: Annotated[str, Meta(pattern=DAYS)]
-    opens: Annotated[str, Meta(pattern=CLOCK)]
-    closes: Annotated[str, Meta(pattern=CLOCK)]
+    days: Days
+    opens: Clock
+    closes: Clock
 
 
 class WindowRow(Scoped, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -23,6 +23,7 @@ from pyflink.util.exceptions import JavaException
 from jobs.model_calls import FUNCTIONS, ModelCall, ModelCallError, in_place_of, read_call
 from jobs.rule_select import own_product_fault, select_faults
 from jobs.rule_types import type_faults
+from jobs.rule_windows import LONGEST_MS
 from jobs.rules import Rule, RuleError, RuleErrors, header_line
 from jobs.scoring import create_scored_view
 from jobs.sql_tree import Place, class_of, kind_of, place_of, tables, walk
@@ -54,7 +55,7 @@ _CHANGES: Final = "rows of this SELECT change after they were given: aggregate i
 _TAKES_CHANGES: Final = re.compile(r"doesn't support consuming \w+(?: and \w+)* changes")
 _JAVA_CLASS: Final = re.compile(r"^(?:[a-z][a-z0-9]*\.)+[A-Z][A-Za-z]*: ")
 _INTERVAL: Final = re.compile(r"LowerBound=(-?\d+), \w+UpperBound=(-?\d+)")
-_LONGEST_INTERVAL_MS: Final = 7 * 86_400_000
+_NO_ROWS: Final = re.compile(r"^Values\(.*tuples=\[\[\]\]")
 _UNBOUNDED_JOIN: Final = re.compile(r"(?<![A-Za-z])Join\(")
 
 
@@ -189,7 +190,10 @@ class RuleCompiler:
         select = _CLEARS.format(view=view, condition=rule.header.clear)
         condition = replace(rule, select=select)
         try:
-            return self._rows(condition, self._parse(condition))[0]
+            tree = self._parse(condition)
+            if fault := _clear_fault(tree):
+                raise RuleErrors([_fault(rule, tree, fault)])
+            return self._rows(condition, tree)[0]
         except RuleErrors as errors:
             faults = [RuleError(rule.file, line, f"clear: {fault.message}") for fault in errors.errors]
             raise RuleErrors(faults) from errors
@@ -215,13 +219,16 @@ class RuleCompiler:
         mode = _CHANGELOG.search(plan)
         if mode and mode[1] != "I":
             raise RuleErrors([_fault(rule, tree, _CHANGES)])
+        if _NO_ROWS.search(plan):
+            message = "no row can meet these conditions: one excludes another, or something `= NULL`, which is IS NULL"
+            raise RuleErrors([_fault(rule, tree, message)])
         if _UNBOUNDED_JOIN.search(plan):
             message = (
                 "this join keeps every row for ever: bound it, for example "
                 "ON … AND b.event_time BETWEEN a.event_time - INTERVAL '5' MINUTE AND a.event_time"
             )
             raise RuleErrors([_fault(rule, tree, message)])
-        if any(int(high) - int(low) > _LONGEST_INTERVAL_MS for low, high in _INTERVAL.findall(plan)):
+        if any(int(high) - int(low) > LONGEST_MS for low, high in _INTERVAL.findall(plan)):
             message = "this join keeps the rows of more than 7 days: shorten the interval of its ON"
             raise RuleErrors([_fault(rule, tree, message)])
 
@@ -260,6 +267,15 @@ def _holds(outer: Place, inner: Place) -> bool:
 
 def _is_model_function(node: Any) -> bool:
     return class_of(node) == "SqlBasicCall" and str(node.getOperator().getName()).lower() in FUNCTIONS
+
+
+def _clear_fault(tree: Any) -> str:
+    """What is wrong with the clear condition of a query; empty if nothing."""
+    if kind_of(tree) != "SELECT":
+        return "expected a condition and nothing behind it"
+    if not any(class_of(node) == "SqlIdentifier" for node in walk(tree.getWhere())):
+        return "it reads no column, and so holds always or never: compare one"
+    return ""
 
 
 def _check_columns(rule: Rule, tree: Any, schema: TableSchema) -> None:

@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any, Final, NamedTuple
 
-from jobs.sql_tree import class_of, kind_of, walk
+from jobs.rule_windows import partition_faults, span_faults
+from jobs.sql_tree import Finding, class_of, kind_of, walk
 
 MOST_ROWS: Final = 100
 """Rows that a match may have, and ways in which its loops may share them: about 2 ms a row at this size."""
-
-Finding = tuple[Any, str]
-"""A node of the tree and what is wrong with it."""
 
 _UNSUPPORTED: Final = {
     "PATTERN_ALTER": "a pattern has no alternatives: DEFINE one variable by `… OR …`, or write a rule each",
@@ -54,9 +52,10 @@ class _Element(NamedTuple):
 def pattern_faults(match: Any) -> Iterator[Finding]:
     """The faults of one MATCH_RECOGNIZE."""
     partition, rows = match.getPartitionList(), match.getRowsPerMatch()
-    if partition is None or partition.size() == 0:
-        yield match, "MATCH_RECOGNIZE without PARTITION BY mixes all devices: add `PARTITION BY device_id`"
-    if match.getInterval() is None:
+    yield from partition_faults("MATCH_RECOGNIZE", match, [] if partition is None else list(partition.getList()))
+    if match.getInterval() is not None:
+        yield from span_faults(match.getInterval())
+    else:
         yield (
             match,
             "MATCH_RECOGNIZE without WITHIN keeps its rows for ever: end PATTERN by `WITHIN INTERVAL '5' MINUTE`",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from py4j.protocol import Py4JJavaError
@@ -36,6 +37,7 @@ from jobs.views import rule_views
 from udfs.catalog import Catalog
 from udfs.errors import SluiceError
 
+_JAR: Final = Path(__file__).resolve().parents[1] / "target" / "sluice.jar"
 _RESULTS: Final = (
     "SELECT 'alarm', rule, device_id, state, changed_at, `value`, severity, CAST(0 AS BIGINT), reason "
     "FROM alarm_transitions UNION ALL SELECT 'notification', rule, site_id, state, notified_at, CAST(NULL AS DOUBLE), "
@@ -57,7 +59,7 @@ _CHANGES: Final = (
 
 
 class RunError(SluiceError):
-    """The run of the cases failed in Flink."""
+    """Flink could not run, or the run of the cases failed in it."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,11 @@ def mini_cluster() -> StreamExecutionEnvironment:
     # The watermark follows each message instead of a clock, and is not held back by a bundle on its way to Python.
     settings.set_string("pipeline.auto-watermark-interval", "0 ms")
     settings.set_string("python.fn-execution.bundle.size", "1")
-    return StreamExecutionEnvironment.get_execution_environment(settings)
+    if not _JAR.exists():
+        raise RunError(f"{_JAR} is missing, by which rules are compiled and run: `make jar` builds it")
+    env = StreamExecutionEnvironment.get_execution_environment(settings)
+    env.add_jars(_JAR.as_uri())
+    return env
 
 
 def _changes_of(case: PlannedCase, seen: Sequence[_Result]) -> list[AlarmChange]:

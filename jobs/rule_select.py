@@ -6,9 +6,10 @@ Each fault has the node at which it lies and says what to write instead.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from jobs.rule_patterns import Finding, pattern_faults
+from jobs.rule_patterns import pattern_faults
+from jobs.rule_windows import collecting_faults, offset_faults, over_faults, table_window_faults
 from jobs.rules import Rule
-from jobs.sql_tree import class_of, kind_of, tables_read, walk
+from jobs.sql_tree import Finding, class_of, kind_of, tables_read, walk
 from jobs.views import view_name
 from udfs.document import suggest
 
@@ -33,6 +34,9 @@ def select_faults(rule: Rule, tree: Any, views: frozenset[str], scored: frozense
     for node in nodes:
         if class_of(node) == "SqlMatchRecognize":
             yield from pattern_faults(node)
+        elif class_of(node) == "SqlBasicCall":
+            yield from table_window_faults(node)
+            yield from offset_faults(node)
         yield from _limit_faults(rule, node, foreign)
         yield from _node_faults(node)
 
@@ -89,11 +93,6 @@ def _node_faults(node: Any) -> Iterator[Finding]:
             yield from faults(node)
 
 
-def _over_faults(window: Any) -> Iterator[Finding]:
-    if window.getRefName() is None and window.getPartitionList().size() == 0:
-        yield window, "OVER without PARTITION BY mixes all devices: add `PARTITION BY device_id`"
-
-
 def _order_faults(order: Any) -> Iterator[Finding]:
     _, _, offset, fetch = order.getOperandList()
     cut = fetch if offset is None else offset
@@ -119,7 +118,8 @@ def _clock_faults(node: Any, name: str) -> Iterator[Finding]:
 
 
 _BY_KIND: Final[dict[str, Callable[[Any], Iterator[Finding]]]] = {
-    "WINDOW": _over_faults,
+    "OVER": collecting_faults,
+    "WINDOW": over_faults,
     "ORDER_BY": _order_faults,
     "OTHER_FUNCTION": _call_faults,
     "IDENTIFIER": _identifier_faults,

@@ -6,8 +6,8 @@ Flink raises, and after its restart comes to the same value again.
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from jobs.rule_patterns import Finding
-from jobs.sql_tree import class_of, kind_of, walk
+from jobs.rule_formats import format_faults
+from jobs.sql_tree import Finding, class_of, kind_of, walk
 
 TypeOf = Callable[[Any], str | None]
 """A node → the name of its SQL type; None where it has none."""
@@ -32,6 +32,7 @@ def type_faults(tree: Any, type_of: TypeOf) -> Iterator[Finding]:
             yield from _cast_faults(node, type_of)
         elif class_of(node) == "SqlBasicCall":
             yield from _call_faults(node)
+            yield from format_faults(node, _name(node))
 
 
 def _comparison_faults(comparison: Any, type_of: TypeOf) -> Iterator[Finding]:
@@ -70,6 +71,8 @@ def _call_faults(call: Any) -> Iterator[Finding]:
     name = _name(call)
     if name == "ELEMENT":
         yield call, "ELEMENT stops the whole job at an array of several: write […][1]"
+    elif name == "FROM_BASE64":
+        yield call, "FROM_BASE64 stops the whole job at a text that is none: decode it in the product's spec"
     elif name.startswith("JSON_") and any(str(operand) == "ERROR" for operand in _operands(call)):
         yield call, f"ERROR of {name} stops the whole job at a text that is no such JSON: write NULL in its place"
 

@@ -4,8 +4,9 @@ The SELECT gives one row a detection: `device_id` and `event_time`, optionally `
 `site_id`; every further column becomes evidence. The lifecycle makes alarms of the detections.
 """
 
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from jobs.durations import Duration, duration_ms
-from jobs.episodes import SEVERITIES, Policy
+from jobs.durations import Duration, duration_ms, duration_text
+from jobs.episodes import REMEMBERED, SEVERITIES, Policy
 from udfs.document import read_document, suggest
 from udfs.errors import SluiceError, SpecError, SpecErrors
 from udfs.typed_document import read_typed
@@ -25,8 +26,13 @@ _HEADER: Final = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
 _LIMIT_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_\-]*")
 
-DAYS: Final = r"^(mon|tue|wed|thu|fri|sat|sun)([,-](mon|tue|wed|thu|fri|sat|sun))*$"
-CLOCK: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_DAY: Final = "(mon|tue|wed|thu|fri|sat|sun)"
+Days = Annotated[
+    str, Meta(pattern=rf"^{_DAY}(-{_DAY})?(,{_DAY}(-{_DAY})?)*$", examples=["mon-fri", "mon,wed,sat", "mon-thu,sat"])
+]
+Clock = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["08:00", "17:30"])]
+_LONGEST: Final = 366 * 86_400_000
+"""Milliseconds that a duration of a header has at most."""
 
 Severity = Literal["info", "minor", "major", "critical"]
 
@@ -74,7 +80,7 @@ class EscalationStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Flapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An alarm raised so many `times` `within` a while stays one alarm until it has been calm for as long."""
 
-    times: Annotated[int, Meta(ge=2)]
+    times: Annotated[int, Meta(ge=2, le=REMEMBERED)]
     within: Duration
 
 
@@ -82,9 +88,9 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When the rule judges, in the time zone of the device's site; master data may state other hours by its `name`."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")]
-    days: Annotated[str, Meta(pattern=DAYS)] = "mon-sun"
-    opens: Annotated[str, Meta(pattern=CLOCK)] = "00:00"
-    closes: Annotated[str, Meta(pattern=CLOCK)] = "00:00"
+    days: Days = "mon-sun"
+    opens: Clock = "00:00"
+    closes: Clock = "00:00"
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -157,21 +163,29 @@ def read_rules(directory: Path) -> list[Rule]:
 
 def readable_rules(directory: Path) -> tuple[list[Rule], list[RuleError]]:
     """The rules under `directory` that can be read and agree on their limits, by name; and the faults of the others."""
+    read: list[Rule] = []
     rules: list[Rule] = []
     refused: list[RuleError] = []
     paths = sorted(directory.rglob("*.sql"))
-    names = [f"{path.parent.name}/{path.stem}" for path in paths]
     for path in paths:
         try:
-            rule = read_rule(path, directory)
-            _check_header(rule, names)
+            read.append(read_rule(path, directory))
+        except RuleError as error:
+            refused += _each(error)
+    names = [f"{path.parent.name}/{path.stem}" for path in paths]
+    inhibited_by = {rule.name: rule.header.inhibited_by for rule in read}
+    for rule in read:
+        try:
+            _check_header(rule, names, inhibited_by)
             default_limits([*rules, rule])
             rules.append(rule)
-        except RuleErrors as several:
-            refused += several.errors
         except RuleError as error:
-            refused.append(error)
+            refused += _each(error)
     return rules, refused
+
+
+def _each(error: RuleError) -> Sequence[RuleError]:
+    return error.errors if isinstance(error, RuleErrors) else (error,)
 
 
 def read_rule(path: Path, directory: Path | None = None) -> Rule:
@@ -200,32 +214,89 @@ def _text(path: Path) -> str:
         raise RuleError(str(path), 1, f"the file cannot be read: {error.strerror}") from error
 
 
-def _check_header(rule: Rule, names: Sequence[str]) -> None:
+def _check_header(rule: Rule, names: Sequence[str], inhibited_by: Mapping[str, Sequence[str]]) -> None:
     """What the header's parts say of each other and of other rules; `names` of all rule files. Raises RuleErrors."""
-    faults = list(_header_faults(rule, names))
+    faults = [*_time_faults(rule), *_raising_faults(rule), *_limit_faults(rule), *_escalation_faults(rule)]
+    faults += _inhibition_faults(rule, names, inhibited_by)
     if faults:
         raise RuleErrors([RuleError(rule.file, header_line(rule, key), f"header: {text}") for key, text in faults])
 
 
-def _header_faults(rule: Rule, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    header, policy = rule.header, rule.policy
+def _time_faults(rule: Rule) -> Iterator[tuple[str, str]]:
+    header, schedule = rule.header, rule.header.schedule
+    within = header.flapping.within if header.flapping else None
+    stated = [("clear_after", header.clear_after), ("close_after", header.close_after)]
+    stated += [("absent_after", header.absent_after), ("flapping", within)]
+    for key, text in stated:
+        if text is not None and duration_ms(text) == 0:
+            yield key, f"`{text}` is no time at all: write a duration such as `1 min`, or leave `{key}` out"
+    for key, text in (*stated, ("for", header.for_), *(("escalation", step.after) for step in header.escalation)):
+        if text is not None and duration_ms(text) > _LONGEST:
+            yield key, f"`{text}` is beyond what an alarm lives: write `{duration_text(_LONGEST)}` or less"
+    if schedule is not None and schedule.opens == schedule.closes != "00:00":
+        yield "schedule", f"it opens and closes at {schedule.opens}: leave both out where it is open all day"
+
+
+def _raising_faults(rule: Rule) -> Iterator[tuple[str, str]]:
+    header, policy, flapping = rule.header, rule.policy, rule.header.flapping
     if header.absent_after is not None:
-        for key, said in (("for", policy.hold), ("repeated", policy.repeated > 1), ("clear", header.clear)):
-            if said:
+        said = [("for", policy.hold), ("repeated", policy.repeated > 1), ("clear", header.clear)]
+        for key, value in (*said, ("clear_after", header.clear_after), ("flapping", flapping)):
+            if value:
                 yield key, f"`{key}` says nothing with `absent_after`: the alarm is over with the next sign of life"
-    for name, limit in header.limits.items():
+    elif flapping is not None and not header.clear:
+        one = policy.clear_after + policy.hold
+        if (flapping.times - 1) * one >= policy.flapping_within:
+            never = f"{flapping.times} alarms never come within {flapping.within}"
+            yield "flapping", f"{never}, as each takes {duration_text(one)}: let `within` be longer"
+
+
+def _limit_faults(rule: Rule) -> Iterator[tuple[str, str]]:
+    for name, limit in rule.header.limits.items():
         if not _LIMIT_NAME.fullmatch(name):
             yield "limits", f"limit `{name}`: a name is of a-z, 0-9 and `_`"
+        if not math.isfinite(limit.default):
+            yield "limits", f"limit `{name}`: no value is beyond {limit.default}: write a finite number"
         if fault := unit_fault(limit.unit):
             yield "limits", f"limit `{name}`: {fault}"
-    steps = [(0, header.severity), *policy.escalation]
-    for (before, lower), (after, higher) in pairwise(steps):
-        if after < before or SEVERITIES.index(higher) <= SEVERITIES.index(lower):
+
+
+def _escalation_faults(rule: Rule) -> Iterator[tuple[str, str]]:
+    policy = rule.policy
+    for (before, lower), (after, higher) in pairwise([(0, rule.header.severity), *policy.escalation]):
+        if after <= before or SEVERITIES.index(higher) <= SEVERITIES.index(lower):
             yield "escalation", f"each step comes later and is graver than what is before it, `{higher}` is not"
-    for name in header.inhibited_by:
-        if name not in names or name == rule.name:
-            hint = suggest(name, names) or "; write product/rule"
-            yield "inhibited_by", f"no other rule `{name}`{hint}"
+        elif policy.close_after is not None and after >= policy.close_after:
+            closed = f"the alarm is closed after {duration_text(policy.close_after)}"
+            yield "escalation", f"`{higher}` never comes, {closed}: escalate before, or close later"
+
+
+def _inhibition_faults(
+    rule: Rule, names: Sequence[str], inhibited_by: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, str]]:
+    """Rules that inhibit each other would all be told of by nobody."""
+    for name in rule.header.inhibited_by:
+        if name not in names:
+            others = [other for other in names if other != rule.name]
+            yield "inhibited_by", f"no rule `{name}`{suggest(name, others) or '; write product/rule'}"
+        elif name == rule.name:
+            yield "inhibited_by", "a rule that inhibits itself is told to nobody: leave its own name out"
+        elif rule.name in _inhibitors(name, inhibited_by):
+            yield (
+                "inhibited_by",
+                f"`{name}` is inhibited by this rule in turn, so nobody hears of either: leave one out",
+            )
+
+
+def _inhibitors(name: str, inhibited_by: Mapping[str, Sequence[str]]) -> set[str]:
+    """The rules that inhibit `name`, and those that inhibit them."""
+    found: set[str] = set()
+    rest = [name]
+    while rest:
+        more = set(inhibited_by.get(rest.pop(), ())) - found
+        found |= more
+        rest += more
+    return found
 
 
 def header_line(rule: Rule, key: str) -> int:

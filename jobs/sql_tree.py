@@ -6,6 +6,9 @@ from typing import Any, Final
 Place = tuple[int, int, int, int]
 """First line and column, last line and column, from 1."""
 
+Finding = tuple[Any, str]
+"""A node of the tree and what is wrong with it."""
+
 _AROUND_A_TABLE: Final = ("AS", "SNAPSHOT", "TABLE_REF", "TABLESAMPLE", "PIVOT", "UNPIVOT")
 """What may stand around the name of a table: another name, a time, hints, a sample, a turn."""
 _LEAVES: Final = ("SqlIdentifier", "SqlDataTypeSpec", "SqlIntervalQualifier", "SqlDynamicParam")

@@ -32,6 +32,10 @@ class ColumnSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     one_of: tuple[str, ...] = ()
     matches: str = ""
     """A regular expression for the whole text."""
+    like: str = ""
+    """Texts that match it, for whoever wrote one that does not."""
+    after: str = ""
+    """Of a time: the column of the one that lies before it."""
     region: str = ""
     """Of a phone: the column of type country that says where a number without `+` is."""
     references: str = ""
@@ -191,6 +195,8 @@ def _check(file: str, spec: MasterSpec, specs: Mapping[str, MasterSpec]) -> None
             raise SpecError(f"no table `{column.references}`{hint}", file=file, path=f"columns.{name}.references")
         if column.region:
             known(column.region, f"columns.{name}.region")
+        if column.after:
+            known(column.after, f"columns.{name}.after")
 
 
 def _key(spec: MasterSpec, source: Source, row: Row | None) -> str | None:
@@ -212,7 +218,16 @@ def _columns(spec: MasterSpec, source: Source, row: Row) -> dict[str, str]:
             columns[name] = value
     if spec.key not in columns:
         raise _no_key(spec, source)
+    _check_order(spec, source, columns)
     return columns
+
+
+def _check_order(spec: MasterSpec, source: Source, columns: Mapping[str, str]) -> None:
+    """Unified times are texts that sort by time."""
+    for name, column in spec.columns.items():
+        place, before = source.place(name), columns.get(column.after)
+        if place and before is not None and name in columns and columns[name] <= before:
+            raise CdcError("bad_value", f"expected a time after {before}, got {columns[name]}", field=place.source)
 
 
 def _no_key(spec: MasterSpec, source: Source) -> CdcError:
@@ -235,7 +250,9 @@ def _value(column: ColumnSpec, place: Place, raw: Any, region: str | None) -> st
         expected = f"one of {', '.join(column.one_of)}"
         raise CdcError("bad_value", f"expected {expected}, got `{text}`", field=place.source)
     if column.matches and not re.fullmatch(column.matches, text):
-        raise CdcError("bad_value", f"expected a text like {column.matches}, got `{text}`", field=place.source)
+        raise CdcError(
+            "bad_value", f"expected a text like {column.like or column.matches}, got `{text}`", field=place.source
+        )
     normalise: Callable[[str], str]
     expected, normalise = "a phone number, with + and its country's code", partial(phone, region=region)
     if column.type != "phone":

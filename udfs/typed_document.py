@@ -56,14 +56,14 @@ class _Walk:
 
     def build(self, place: Place, kind: mi.Type) -> Any:
         node = place.node
-        kind = _plain(kind)
-        if isinstance(kind, mi.UnionType):
-            kind = self._choose(place, kind)
+        plain = _plain(kind)
+        if isinstance(plain, mi.UnionType):
+            kind = self._choose(place, plain)
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(place, kind)
+            return self._mapping(place, _plain(kind))
         if isinstance(node, yaml.SequenceNode):
-            return self._sequence(place, kind)
-        return self._scalar(place, kind)
+            return self._sequence(place, _plain(kind))
+        return self._text(place, kind) if isinstance(_plain(kind), mi.StrType) else self._scalar(place, _plain(kind))
 
     def _mapping(self, place: Place, kind: mi.Type) -> Any:
         self._refuse_repeated_keys(place)
@@ -105,11 +105,17 @@ class _Walk:
         items = kind.item_type if isinstance(kind, mi.ListType | mi.VarTupleType) else mi.AnyType()
         return [self.build(place / index, items) for index in range(len(place.node.value))]
 
+    def _text(self, place: Place, kind: mi.Type) -> Any:
+        """A text as it stands; examples tell what is expected better than the pattern they stand beside."""
+        text, pattern = place.node.value, cast(mi.StrType, _plain(kind)).pattern
+        examples = _examples(kind)
+        if pattern and examples and not re.search(pattern, text):
+            self.errors.append(place.error(f"expected a text like {', '.join(examples)}, got `{text}`"))
+        return text
+
     def _scalar(self, place: Place, kind: mi.Type) -> Any:
         assert isinstance(place.node, yaml.ScalarNode)  # noqa: S101 - the only kind of node that is left
         value = scalar_value(place.node)
-        if isinstance(kind, mi.StrType):
-            return place.node.value
         if isinstance(kind, mi.LiteralType):
             value = place.node.value
             if value not in kind.values:
@@ -126,9 +132,8 @@ class _Walk:
     def _choose(self, place: Place, union: mi.UnionType) -> mi.Type:
         if isinstance(place.node, yaml.MappingNode):
             return self._choose_mapping(place, mi.UnionType(tuple(map(_plain, union.types))))
-        union = mi.UnionType(tuple(map(_plain, union.types)))
         kinds = (mi.ListType, mi.VarTupleType) if isinstance(place.node, yaml.SequenceNode) else (mi.LiteralType,)
-        chosen = next((kind for kind in union.types if isinstance(kind, kinds)), None)
+        chosen = next((kind for kind in union.types if isinstance(_plain(kind), kinds)), None)
         if chosen is not None:
             return chosen
         texts = [kind for kind in union.types if not isinstance(kind, mi.NoneType)]
@@ -171,6 +176,11 @@ def _plain(kind: mi.Type) -> mi.Type:
     while isinstance(kind, mi.Metadata):
         kind = kind.type
     return kind
+
+
+def _examples(kind: mi.Type) -> list[str]:
+    said = (kind.extra_json_schema if isinstance(kind, mi.Metadata) else None) or {}
+    return [f"`{example}`" for example in said.get("examples", ())]
 
 
 def _word(value: Any) -> str:

@@ -226,7 +226,119 @@ BAD = {
         "7:1: this join keeps the rows of more than 7 days: shorten the interval of its ON",
     ),
 }
+ALIKE = (
+    "SELECT device_id, event_time, {} OVER\n(PARTITION BY {} ORDER BY event_time{}) AS x FROM milesight_am319_telemetry"
+)
+STEPS = (
+    "SELECT device_id, window_time AS event_time, AVG(temperature) AS `value` FROM TABLE({}(TABLE "
+    "milesight_am319_telemetry, DESCRIPTOR(event_time),\n{})) GROUP BY device_id, window_start, window_end, window_time"
+)
+BAD |= {
+    "constant_partition": (ALIKE.format("SUM(co2)", "1", ""), "8:15: this PARTITION BY mixes all devices: write"),
+    "partition_of_time": (
+        ALIKE.format("SUM(co2)", "FLOOR(event_time TO HOUR)", ""),
+        "8:15: this PARTITION BY mixes all devices: write `PARTITION BY device_id`",
+    ),
+    "partition_of_a_moment": (
+        ALIKE.format("LAG(co2)", "device_id, event_time", ""),
+        "8:26: by `event_time` nearly every row is alone: leave it out of PARTITION BY",
+    ),
+    "pattern_of_a_constant": (
+        MATCH.format("A B", 0).replace("PARTITION BY device_id", "PARTITION BY 1"),
+        "9:16: this PARTITION BY mixes all devices: write `PARTITION BY device_id`",
+    ),
+    "long_pattern": (
+        MATCH.format("A B", 0).replace("'5' MINUTE", "'60' DAY"),
+        "11:24: rules keep rows for 7 d at most: shorten the interval",
+    ),
+    "pattern_of_no_time": (
+        MATCH.format("A B", 0).replace("'5' MINUTE", "'0' MINUTE"),
+        "11:24: this interval holds nothing: write one above 0",
+    ),
+    "many_windows": (
+        STEPS.format("HOP", "INTERVAL '1' SECOND, INTERVAL '6' DAY"),
+        "8:1: each row counts in 518400 windows, 300 is the most: step by 1728 s or more",
+    ),
+    "many_windows_of_names": (
+        STEPS.format("CUMULATE", "INTERVAL '1' SECOND, INTERVAL '1' HOUR").replace(
+            "TABLE milesight_am319_telemetry, DESCRIPTOR(event_time),\nINTERVAL '1' SECOND, INTERVAL '1' HOUR",
+            "DATA => TABLE milesight_am319_telemetry, TIMECOL => DESCRIPTOR(event_time),\n"
+            "SIZE => INTERVAL '1' HOUR, STEP => INTERVAL '1' SECOND",
+        ),
+        "8:36: each row counts in 3600 windows, 300 is the most: step by 12 s or more",
+    ),
+    "many_windows_of_group_by": (
+        (
+            "SELECT device_id, HOP_ROWTIME(event_time, INTERVAL '1' SECOND, INTERVAL '1' DAY) AS event_time\n"
+            "FROM milesight_am319_telemetry GROUP BY device_id, HOP(event_time, INTERVAL '1' SECOND, INTERVAL '1' DAY)"
+        ),
+        "8:68: each row counts in 86400 windows, 300 is the most: step by 288 s or more",
+    ),
+    "long_window": (STEPS.format("TUMBLE", "INTERVAL '8' DAY"), "8:1: rules keep rows for 7 d at most: shorten"),
+    "long_range": (
+        ALIKE.format("SUM(co2)", "device_id", " RANGE BETWEEN INTERVAL '2' MONTH PRECEDING AND CURRENT ROW"),
+        "8:59: rules keep rows for 7 d at most: shorten the interval",
+    ),
+    "many_rows_back": (
+        ALIKE.format("LAG(co2, 5000)", "device_id", ""),
+        "7:40: 5000 rows are kept of each device, 1000",
+    ),
+    "many_rows_of_over": (
+        ALIKE.format("SUM(co2)", "device_id", " ROWS BETWEEN 5000 PRECEDING AND CURRENT ROW"),
+        "8:58: 5000 rows are kept of each device, 1000 is the most: lower it, or go by windows",
+    ),
+    "values_of_all_time": (
+        ALIKE.format("COUNT(DISTINCT co2)", "device_id", ""),
+        "7:31: this keeps every value for ever: begin OVER by `RANGE BETWEEN INTERVAL '1' DAY PRECEDING",
+    ),
+    "null_is_equal_to_nothing": (
+        "SELECT device_id, event_time FROM milesight_am319_telemetry WHERE temperature = NULL",
+        "7:1: no row can meet these conditions: one excludes another, or something `= NULL`, which is IS NULL",
+    ),
+    "both_below_and_above": (
+        "SELECT device_id, event_time FROM milesight_am319_telemetry WHERE temperature > 5 AND temperature < 3",
+        "7:1: no row can meet these conditions",
+    ),
+}
+BAD |= {
+    "format_of_another_database": (
+        "SELECT device_id, event_time,\nDATE_FORMAT(event_time, 'YYYY-MM-DD HH24:MI:SS') AS x FROM messages",
+        "8:25: DATE_FORMAT stops the whole job by this format (Unknown pattern letter: I): write one such as 'yyyy-MM-",
+    ),
+    "format_of_a_zone": (
+        "SELECT device_id, event_time,\nDATE_FORMAT(event_time, 'HH:mm z') AS x FROM messages",
+        "8:25: DATE_FORMAT stops the whole job by this format (Unable to extract ZoneId from temporal",
+    ),
+    "format_of_seconds": (
+        "SELECT device_id, event_time,\nFROM_UNIXTIME(1, 'foo') AS x FROM messages",
+        "8:18: FROM_UNIXTIME stops the whole job by this format (Illegal pattern character 'f')",
+    ),
+    "format_of_a_date": (
+        "SELECT device_id, event_time,\nTO_DATE(product, 'foo') AS x FROM messages",
+        "8:18: TO_DATE stops the whole job by this format (Illegal pattern character 'f')",
+    ),
+    "format_of_a_column": (
+        "SELECT device_id, event_time,\nUNIX_TIMESTAMP(product, product) AS x FROM messages",
+        "8:25: a format of UNIX_TIMESTAMP that is none stops the whole job: write it out, such as 'yyyy-MM-dd",
+    ),
+    "base64": (
+        "SELECT device_id, event_time,\nFROM_BASE64(product) AS x FROM messages",
+        "8:1: FROM_BASE64 stops the whole job at a text that is none: decode it in the product's spec",
+    ),
+}
 GOOD = {
+    "formats": (
+        "SELECT device_id, event_time, DATE_FORMAT(event_time, 'HH:mm') AS x, FROM_UNIXTIME(1, 'yyyy') AS y, "
+        "UNIX_TIMESTAMP(product, 'yyyy-MM-dd') AS z, TO_DATE(product, 'dd.MM.yyyy') AS d FROM messages"
+    ),
+    "site_together": ALIKE.format("LISTAGG(device_id)", "site_id", " ROWS BETWEEN 9 PRECEDING AND CURRENT ROW"),
+    "day_by_five_minutes": STEPS.format("HOP", "INTERVAL '5' MINUTE, INTERVAL '1' DAY, INTERVAL '1' SECOND"),
+    "week": STEPS.format("TUMBLE", "INTERVAL '7' DAY"),
+    "session_named": (
+        "SELECT device_id, window_time AS event_time, COUNT(*) AS `value` FROM TABLE(SESSION(TABLE "
+        "milesight_am319_telemetry PARTITION BY device_id, DESCRIPTOR(event_time), INTERVAL '5' MINUTE)) AS s "
+        "GROUP BY device_id, window_start, window_end, window_time"
+    ),
     "interval_join": JOIN.format(5),
     "pattern_with_ends": MATCH.format("A{1,60}? B", 0),
     "subquery_named": (
@@ -260,12 +372,18 @@ GOOD = {
 }
 
 
+CLEARS = {"always_clear": "'true'", "clear_and_more": "co2 < 500 ORDER BY event_time"}
+
+
 @pytest.fixture(scope="module")
 def linted(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     folder = tmp_path_factory.mktemp("lint")
     shutil.copytree(ROOT / "sql/rules", folder / "rules")
     for name, select in {**{name: select for name, (select, _) in BAD.items()}, **GOOD}.items():
         (folder / "rules/milesight-am319" / f"{name}.sql").write_text(HEADER + select)
+    for name, condition in CLEARS.items():
+        header = HEADER.replace("*/", f"clear: {condition}\n*/")
+        (folder / "rules/milesight-am319" / f"{name}.sql").write_text(header + GOOD["change"])
     cleared = HEADER.replace("*/", "clear: co2 < 500\n*/")
     (folder / "rules/milesight-am319/model_with_clear.sql").write_text(
         cleared + MODEL.format("drift", AM319, "co2", "")
@@ -296,10 +414,16 @@ def test_a_pattern_without_end_is_refused(linted: subprocess.CompletedProcess[st
     assert "pattern.sql:8:1: MATCH_RECOGNIZE without WITHIN keeps its rows for ever" in linted.stderr
 
 
+def test_a_clear_condition_is_one_and_reads_a_column(linted: subprocess.CompletedProcess[str]) -> None:
+    place = "always_clear.sql:6:1: clear: it reads no column, and so holds always or never: compare one"
+    assert place in linted.stderr
+    assert "clear_and_more.sql:6:1: clear: expected a condition and nothing behind it" in linted.stderr
+
+
 def test_nothing_else_is_refused(linted: subprocess.CompletedProcess[str]) -> None:
     refused = {line.split(".sql:")[0].rpartition("/")[2] for line in linted.stderr.splitlines()}
-    assert refused == {*BAD, "header", "rule"}
-    readable = len(list(ROOT.glob("sql/rules/*/*.sql"))) + len(BAD) + len(GOOD) + 2
+    assert refused == {*BAD, *CLEARS, "header", "rule"}
+    readable = len(list(ROOT.glob("sql/rules/*/*.sql"))) + len(BAD) + len(GOOD) + len(CLEARS) + 2
     num_faults = len(linted.stderr.splitlines())
     assert linted.stdout.splitlines()[-1] == f"{readable} rules, {num_faults} faults"
 

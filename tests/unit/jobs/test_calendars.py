@@ -61,6 +61,34 @@ def test_summer_time_moves_the_hours() -> None:
     assert not berlin.in_force(rule(), at("2026-01-05T06:30"))
 
 
+@pytest.mark.parametrize(
+    ("hours", "moments"),
+    [
+        (("02:30", "03:30"), {"2026-03-29T00:59": False, "2026-03-29T01:00": True, "2026-03-29T01:30": False}),
+        (("02:00", "03:00"), {"2026-03-29T00:59": False, "2026-03-29T01:00": False}),
+        (("02:00", "03:00"), {"2026-10-25T00:00": True, "2026-10-25T01:59": True, "2026-10-25T02:00": False}),
+        (("01:00", "02:30"), {"2026-10-25T00:29": True, "2026-10-25T00:30": False, "2026-10-25T01:00": True}),
+    ],
+)
+def test_where_the_clock_is_changed_hours_go_by_what_it_shows(hours, moments) -> None:
+    berlin = Calendars([site("Europe/Berlin")])
+    daily = rule(Schedule("daily", "mon-sun", *hours))
+    assert {moment: berlin.in_force(daily, at(moment)) for moment in moments} == moments
+
+
+def test_a_maintenance_window_over_a_change_of_the_clock_is_as_long_as_it_says() -> None:
+    times = {"starts_at": "2026-10-25T02:30+02:00", "ends_at": "2026-10-25T02:30+01:00"}
+    window = Calendars([site("Europe/Berlin"), row("maintenance_window", scope="site", scope_id="s1", **times)])
+    moments = ["2026-10-25T00:29", "2026-10-25T00:30", "2026-10-25T01:29", "2026-10-25T01:30"]
+    assert [window.in_force(rule(None), at(moment)) for moment in moments] == [True, False, False, True]
+
+
+def test_hours_that_close_when_they_open_last_a_day() -> None:
+    long = rule(Schedule("long", "fri", "08:00", "08:00"))
+    moments = ["2026-01-09T07:59", "2026-01-09T08:00", "2026-01-10T07:59", "2026-01-10T08:00"]
+    assert [Calendars().in_force(long, at(moment)) for moment in moments] == [False, True, True, False]
+
+
 def test_an_unknown_time_zone_goes_by_utc() -> None:
     assert Calendars([site("Mars/Olympus")]).in_force(rule(), at("2026-01-05T08:30"))
 

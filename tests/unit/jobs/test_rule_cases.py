@@ -1,3 +1,5 @@
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from jobs import rows
 from jobs.rule_case_files import read_all_cases, read_cases
 from jobs.rule_cases import AlarmChange, CaseMessage, PlannedCase, case_messages, differs, in_order, plan_cases
-from jobs.rules import Rule, default_limits, read_rule
+from jobs.rules import Rule, default_limits, read_rule, read_rules
 from udfs.catalog import Catalog
 from udfs.errors import SpecErrors
 
@@ -158,3 +160,13 @@ def test_every_rule_of_the_project_has_cases(catalog: Catalog) -> None:
     for path in (ROOT / "sql" / "rules").glob("*/*.sql"):
         rule = read_rule(path)
         assert read_cases(rule, catalog), f"{rule.name} has no timed cases"
+
+
+def test_the_header_and_the_case_of_the_documentation_belong_together(tmp_path: Path, catalog: Catalog) -> None:
+    header, case = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/rules.md").read_text(), re.DOTALL)
+    shutil.copytree(ROOT / "sql/rules/dsmr-p1", tmp_path / "dsmr-p1")
+    (tmp_path / "tinovi-pm-io-5-sm").mkdir()
+    (tmp_path / "tinovi-pm-io-5-sm/pipe_leaks.sql").write_text(f"/*\n{header}*/\nSELECT 1")
+    (tmp_path / "tinovi-pm-io-5-sm/pipe_leaks.test.yaml").write_text(case)
+    documented = read_rules(tmp_path)[-1]
+    assert [case.name for case in read_cases(documented, catalog)] == ["leaks while somebody works at it"]

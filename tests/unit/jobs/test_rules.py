@@ -105,6 +105,7 @@ def test_a_bad_header_says_what_is_wrong_and_where(tmp_path, header, place, mess
 def test_a_bad_duration_is_refused(tmp_path, clear_after) -> None:
     error = refusal(write(tmp_path, f"{HEADER}clear_after: {clear_after}\n"))
     assert (error.line, error.column) == (5, 14)
+    assert error.message == f"header: expected a text like `20 s`, `5 min`, `2 h`, `7 d`, got `{clear_after}`"
 
 
 def limited(folder: Path, name: str, default: float) -> Rule:
@@ -137,10 +138,29 @@ def test_a_clear_condition_leaves_an_alarm_open_for_a_day_without_readings(tmp_p
             5,
             "each step comes later and is graver",
         ),
-        ("inhibited_by: [am319/too_hott]\n", 5, "no other rule `am319/too_hott`"),
+        ("inhibited_by: [am319/too_hott]\n", 5, "no rule `am319/too_hott`; write product/rule"),
         ('limits: {"a\'b": {default: 1, unit: Cel}}\n', 5, "limit `a'b`: a name is of a-z, 0-9 and `_`"),
         ("limits: {t: {default: 1, unit: Celsius}}\n", 5, "limit `t`: unknown unit `Celsius`, did you mean `Cel`?"),
-        ("inhibited_by: [am319/too_hot]\n", 5, "no other rule `am319/too_hot`"),
+        ("limits: {t: {default: 1e999, unit: Cel}}\n", 5, "limit `t`: no value is beyond inf: write a finite number"),
+        ("inhibited_by: [am319/too_hot]\n", 5, "a rule that inhibits itself is told to nobody"),
+        ("absent_after: 5 min\nclear_after: 1 min\n", 6, "`clear_after` says nothing with `absent_after`"),
+        ("absent_after: 5 min\nflapping: {times: 2, within: 1 h}\n", 6, "`flapping` says nothing with `absent_after`"),
+        ("clear_after: 0 s\n", 5, "`0 s` is no time at all: write a duration such as `1 min`, or leave `clear_after`"),
+        ("flapping: {times: 2, within: 0 min}\nclear: a < 1\n", 5, "`0 min` is no time at all"),
+        ("for: 99999999999 d\n", 5, "`99999999999 d` is beyond what an alarm lives: write `366 d` or less"),
+        ("escalation: [{after: 400 d, severity: critical}]\n", 5, "`400 d` is beyond what an alarm lives"),
+        ("escalation: [{after: 0 s, severity: critical}]\n", 5, "each step comes later and is graver"),
+        (
+            "escalation: [{after: 2 h, severity: critical}]\nclose_after: 1 h\n",
+            5,
+            "`critical` never comes, the alarm is closed after 1 h: escalate before, or close later",
+        ),
+        (
+            "flapping: {times: 3, within: 20 min}\nclear_after: 10 min\n",
+            5,
+            "3 alarms never come within 20 min, as each takes 10 min: let `within` be longer",
+        ),
+        ('schedule: {name: day, opens: "08:00", closes: "08:00"}\n', 5, "it opens and closes at 08:00: leave both out"),
     ],
 )
 def test_parts_of_a_header_that_contradict_each_other_are_refused(tmp_path, header, line, message) -> None:
@@ -148,6 +168,45 @@ def test_parts_of_a_header_that_contradict_each_other_are_refused(tmp_path, head
     rules, (error,) = readable_rules(tmp_path)
     assert rules == []
     assert (error.line, error.message.startswith(f"header: {message}")) == (line, True)
+
+
+def test_rules_that_inhibit_each_other_are_refused(tmp_path) -> None:
+    for name, other in (("one", "two"), ("two", "three"), ("three", "one"), ("four", "one")):
+        write(tmp_path, f"{HEADER}inhibited_by: [a/{other}]\n", name=f"a/{name}.sql")
+    rules, refused = readable_rules(tmp_path)
+    assert [rule.name for rule in rules] == ["a/four"]
+    assert [(error.rule, error.line, error.message) for error in refused] == [
+        (
+            f"a/{name}",
+            5,
+            f"header: `a/{other}` is inhibited by this rule in turn, so nobody hears of either: leave one out",
+        )
+        for name, other in (("one", "two"), ("three", "one"), ("two", "three"))
+    ]
+
+
+def test_a_schedule_from_midnight_to_midnight_is_open_all_day(tmp_path) -> None:
+    write(tmp_path, HEADER + 'schedule: {name: weekend, days: "sat,sun", opens: "00:00", closes: "00:00"}\n')
+    assert readable_rules(tmp_path)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "column", "message"),
+    [
+        ("days: mon-fry", 33, "expected a text like `mon-fri`, `mon,wed,sat`, `mon-thu,sat`, got `mon-fry`"),
+        ("days: mon-wed-fri", 33, "expected a text like `mon-fri`"),
+        ('opens: "8:00"', 34, "expected a text like `08:00`, `17:30`, got `8:00`"),
+    ],
+)
+def test_days_and_times_are_told_as_they_are_written(tmp_path, schedule, column, message) -> None:
+    error = refusal(write(tmp_path, HEADER + f"schedule: {{name: working, {schedule}}}\n"))
+    assert (error.line, error.column, error.message.startswith(f"header: {message}")) == (5, column, True)
+
+
+@pytest.mark.parametrize("times", [1, 17])
+def test_flapping_counts_as_many_alarms_as_are_remembered(tmp_path, times) -> None:
+    error = refusal(write(tmp_path, HEADER + f"flapping: {{times: {times}, within: 1 d}}\n"))
+    assert (error.line, error.column, error.message[:31]) == (5, 19, "header: expected a whole number")
 
 
 def test_the_policy_is_the_header_in_milliseconds(tmp_path) -> None:

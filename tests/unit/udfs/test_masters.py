@@ -45,6 +45,28 @@ def test_a_row_has_its_unified_names() -> None:
     assert found.columns == {"customer_id": "7", "name": "Blue GmbH", "country": "DE"}
 
 
+@pytest.mark.parametrize("days", ["mon", "mon-fri", "mon,wed-thu,sun"])
+def test_days_are_single_ones_and_spans(days: str) -> None:
+    assert columns("operations.schedules", {"id": 1, "days": days.upper()})["days"] == days
+
+
+@pytest.mark.parametrize("days", ["mon-fry", "mon-wed-fri", "mon, tue"])
+def test_what_is_expected_is_told_by_examples(days: str) -> None:
+    error = refusal("operations.schedules", {"id": 1, "days": days})
+    assert str(error) == f"expected a text like `mon-fri`, `mon,wed,sat`, got `{days}`"
+
+
+@pytest.mark.parametrize("table", ["maintenance_windows", "silences"])
+def test_a_window_ends_after_it_starts(table: str) -> None:
+    row = {"id": 1, "starts_at": "2026-12-01T12:00+01:00", "ends_at": "2026-12-01T11:00Z"}
+    error = refusal(f"operations.{table}", row)
+    assert (error.field, str(error)) == (
+        "ends_at",
+        "expected a time after 2026-12-01 11:00:00, got 2026-12-01 11:00:00",
+    )
+    assert columns(f"operations.{table}", {**row, "starts_at": None})["ends_at"] == "2026-12-01 11:00:00"
+
+
 def test_every_master_table_of_the_project_has_its_mapping() -> None:
     assert CATALOG.keys == {
         "customer": "customer_id",
