@@ -24,6 +24,10 @@ REFUSAL: Final = "sluice refuses to start."
 """How main.py begins its last words."""
 _FAULT: Final = re.compile(r"\bERROR\b|Caused by|Exception: ")
 _JAVA: Final = ("org.apache.flink.", "\tat ", "\t...", "Caused by", "Exception", "java.lang.")
+_JUDGES: Final = "lifecycle"
+"""How the tasks are called that judge alarms."""
+_WATERMARK: Final = f"{_JUDGES}.currentOutputWatermark"
+"""That of what goes in is never told: nobody waits for the master data beside it."""
 _WORKER: Final = "pyflink.fn_execution.beam.beam_boot"
 _FAULT_LINES: Final = 12
 
@@ -42,6 +46,7 @@ class Job:
     def __init__(self, server: Server, child: Any, log: Path) -> None:
         self._server, self._child, self.log = server, child, log
         self._id = ""
+        self._event_time_since: int | None = None
 
     @classmethod
     def start(
@@ -112,6 +117,17 @@ class Job:
         metrics = self._get(f"/jobs/{self._id}/metrics?get=numRestarts")
         return int(metrics[0]["value"]) if metrics else 0
 
+    def keeps_event_time(self) -> bool:
+        """Whether alarms are judged by an event time that a restart would go on from: a checkpoint has begun since.
+
+        From then on, what comes late is late at every run (docs/decisions/0004).
+        """
+        if self._event_time_since is None and self._knows_event_time():
+            self._event_time_since = time.time_ns() // 1_000_000
+        completed = self._get(f"/jobs/{self._id}/checkpoints").get("latest", {}).get("completed") or {}
+        since = self._event_time_since
+        return since is not None and int(completed.get("trigger_timestamp", 0)) > since
+
     def kill_workers(self) -> int:
         """Kill all Python workers of the job at once, as a crash would; how many they were."""
         workers = [process for process in psutil.process_iter(["cmdline"]) if _is_worker(process, self._server.pid)]
@@ -137,6 +153,14 @@ class Job:
         self._id = jobs[0]["jid"]
         tasks = jobs[0]["tasks"]
         return bool(jobs[0]["state"] == "RUNNING" and tasks["total"] > 0 and tasks["running"] == tasks["total"])
+
+    def _knows_event_time(self) -> bool:
+        """Whether every subtask that judges alarms has been given a watermark, and gave it on."""
+        vertices = self._get(f"/jobs/{self._id}").get("vertices", [])
+        judging = [vertex["id"] for vertex in vertices if vertex["name"].startswith(_JUDGES)]
+        queries = [f"/jobs/{self._id}/vertices/{id_}/subtasks/metrics?agg=min&get={_WATERMARK}" for id_ in judging]
+        found = [metric["min"] for query in queries for metric in self._get(query)]
+        return bool(judging) and len(found) == len(judging) and min(found) > 0
 
     def _get(self, path: str) -> Any:
         """The JSON answer; empty while the REST API does not answer."""

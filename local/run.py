@@ -85,6 +85,7 @@ def _run_fleet(
             plan.rate,
             plan.run_seconds,
             master_applied=lambda: len(stores.master_rows("device", keys["device"])) >= len(fleet.devices),
+            knows_late=job.keeps_event_time,
             senders=senders,
         )
         console.print(

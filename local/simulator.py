@@ -42,7 +42,8 @@ class FleetSimulator:
     """Sends until told to stop, or for `run_seconds` (None: no end); `rate` is messages a second.
 
     `master_applied` is asked after the full load until it says yes; only then devices send: by the `senders` of their
-    protocols, where there is none onto the stream.
+    protocols, where there is none onto the stream. Late readings of which none may raise an alarm wait until
+    `knows_late` says that the job will tell that they are late.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class FleetSimulator:
         rate: float = DEFAULT_RATE,
         run_seconds: float | None = None,
         master_applied: Callable[[], bool] = lambda: True,
+        knows_late: Callable[[], bool] = lambda: True,
         senders: Mapping[str, Sender] = {},
     ) -> None:
         self._devices, self._masters = devices, masters
@@ -60,7 +62,7 @@ class FleetSimulator:
         self._fleet = fleet
         self._rate = rate
         self._run_seconds = run_seconds
-        self._master_applied = master_applied
+        self._master_applied, self._knows_late = master_applied, knows_late
         self._lock = threading.Lock()
         self._ledger = Ledger()
         self._rng = fleet.rng("traffic")
@@ -147,8 +149,8 @@ class FleetSimulator:
         self._steps = sorted((step for script in self._scripts for step in script.steps), key=lambda step: step.at)
 
     def _due_steps(self, elapsed: float) -> list[Step]:
-        due = [step for step in self._steps if step.at <= elapsed]
-        self._steps = self._steps[len(due) :]
+        due = [step for step in self._steps if step.at <= elapsed and (step.kind != "late" or self._knows_late())]
+        self._steps = [step for step in self._steps if step not in due]
         return due
 
     def _scripted(self, step: Step, now: int) -> Line:
