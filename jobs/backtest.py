@@ -4,13 +4,9 @@ The rule runs in the job's own views, models and lifecycle on a mini-cluster, fo
 the fleet. Calendars and marks of operators are left out.
 """
 
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
-
-from pyflink.common import Configuration
-from pyflink.datastream import StreamExecutionEnvironment
 
 from jobs.lake import MESSAGES, Lake
 from jobs.platform import one_java_thread
@@ -47,7 +43,7 @@ def backtest(
         for number, limit in enumerate(limits)
     ]
     with one_java_thread():
-        raised = alarms_of(_environment(), copies, catalog, [rule])
+        raised = alarms_of(copies, catalog, [rule])
     replayed: dict[float, list[Span]] = {limit: [] for limit in limits}
     for alarm in raised:
         number, span = _span(alarm)
@@ -70,12 +66,3 @@ def _copy(message: CaseMessage, number: int, limits: dict[str, float]) -> CaseMe
 def _span(alarm: RuleAlarm) -> tuple[int, Span]:
     number, _, device_id = alarm.device_id.partition(":")
     return int(number), Span(device_id, alarm.first_at, _STILL_OPEN if alarm.over_at is None else alarm.over_at)
-
-
-def _environment() -> StreamExecutionEnvironment:
-    settings = Configuration()
-    settings.set_string("parallelism.default", "1")
-    settings.set_string("python.executable", sys.executable)
-    settings.set_string("python.client.executable", sys.executable)
-    settings.set_string("rest.bind-address", "127.0.0.1")
-    return StreamExecutionEnvironment.get_execution_environment(settings)

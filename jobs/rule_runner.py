@@ -5,7 +5,7 @@ Event time moves with each message, as soon as it has arrived: what is late in a
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,9 @@ from udfs.catalog import Catalog
 from udfs.errors import SluiceError
 
 _JAR: Final = Path(__file__).resolve().parents[1] / "target" / "sluice.jar"
+_IN_STEP: Final = {"pipeline.auto-watermark-interval": "0 ms", "python.fn-execution.bundle.size": "1"}
+"""The watermark follows each message instead of a clock, and is not held back by a bundle on its way to Python."""
+
 _RESULTS: Final = (
     "SELECT 'alarm', rule, device_id, state, changed_at, `value`, severity, CAST(0 AS BIGINT), reason "
     "FROM alarm_transitions UNION ALL SELECT 'notification', rule, site_id, state, notified_at, CAST(NULL AS DOUBLE), "
@@ -105,10 +108,9 @@ class RuleAlarm(NamedTuple):
     over_at: int | None
 
 
-def alarms_of(
-    env: StreamExecutionEnvironment, messages: Sequence[CaseMessage], catalog: Catalog, rules: list[Rule]
-) -> list[RuleAlarm]:
+def alarms_of(messages: Sequence[CaseMessage], catalog: Catalog, rules: list[Rule]) -> list[RuleAlarm]:
     """What `rules` raise over these messages in the order of their arrival, marks of operators among them."""
+    env = mini_cluster()
     t_env = environment_with(env, messages, catalog)
     lifecycle = Lifecycle({rule.name: rule for rule in rules}, partial(list, ()))
     changes = env.from_collection([], rows.MASTER_CHANGE)
@@ -152,7 +154,7 @@ def _judged_together(planned: Sequence[PlannedCase], all_rules: Sequence[Rule]) 
 def _job(
     planned: Sequence[PlannedCase], groups: list[list[Rule]], messages: list[CaseMessage], catalog: Catalog
 ) -> StreamTableEnvironment:
-    env = mini_cluster()
+    env = mini_cluster(_IN_STEP)
     t_env = environment_with(env, messages, catalog)
     compiled = [_compiled(t_env, rules, catalog) for rules in groups]
     first, *others = [_judged(env, t_env, rules, planned) for rules in compiled]
@@ -197,18 +199,17 @@ def _compiled(t_env: StreamTableEnvironment, rules: list[Rule], catalog: Catalog
     return compiled
 
 
-def mini_cluster() -> StreamExecutionEnvironment:
-    """One worker in a JVM of its own."""
+def mini_cluster(options: Mapping[str, str] = {}) -> StreamExecutionEnvironment:
+    """One worker in a JVM of its own, with `options` of Flink; raises RunError where the job's jar is missing."""
+    if not _JAR.exists():
+        raise RunError(f"{_JAR} is missing, by which rules are compiled and run: `make jar` builds it")
     settings = Configuration()
     settings.set_string("parallelism.default", "1")
     settings.set_string("python.executable", sys.executable)
     settings.set_string("python.client.executable", sys.executable)
     settings.set_string("rest.bind-address", "127.0.0.1")
-    # The watermark follows each message instead of a clock, and is not held back by a bundle on its way to Python.
-    settings.set_string("pipeline.auto-watermark-interval", "0 ms")
-    settings.set_string("python.fn-execution.bundle.size", "1")
-    if not _JAR.exists():
-        raise RunError(f"{_JAR} is missing, by which rules are compiled and run: `make jar` builds it")
+    for name, value in options.items():
+        settings.set_string(name, value)
     env = StreamExecutionEnvironment.get_execution_environment(settings)
     env.add_jars(_JAR.as_uri())
     return env

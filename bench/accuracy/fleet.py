@@ -22,8 +22,6 @@ from typing import Final, NamedTuple
 HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1])]
 
-from pyflink.datastream import StreamExecutionEnvironment  # noqa: E402
-
 from jobs.platform import one_java_thread  # noqa: E402
 from jobs.rule_cases import CaseMessage, mark_message  # noqa: E402
 from jobs.rule_runner import RuleAlarm, alarms_of  # noqa: E402
@@ -169,9 +167,7 @@ def run(messages: list[CaseMessage], catalog: Catalog) -> dict[str, list[RuleAla
     """The raised alarms of each rule."""
     by_rule: dict[str, list[RuleAlarm]] = defaultdict(list)
     with one_java_thread():
-        env = StreamExecutionEnvironment.get_execution_environment()
-        env.set_parallelism(1)
-        found = alarms_of(env, messages, catalog, read_rules(HERE / "rules"))
+        found = alarms_of(messages, catalog, read_rules(HERE / "rules"))
     for alarm in found:
         by_rule[alarm.rule].append(alarm)
     return by_rule
