@@ -26,7 +26,7 @@ from jobs.rule_types import type_faults
 from jobs.rule_windows import LONGEST_MS
 from jobs.rules import Rule, RuleError, RuleErrors, header_line
 from jobs.scoring import create_scored_view
-from jobs.sql_tree import Place, class_of, kind_of, place_of, tables, walk
+from jobs.sql_tree import Place, class_of, kind_of, name_of, place_of, tables, walk
 from jobs.views import view_name
 from udfs.document import suggest
 
@@ -255,7 +255,7 @@ def _model_calls(rule: Rule, tree: Any) -> tuple[dict[Place, ModelCall], list[Ru
         if call is not None:
             calls[place_of(node)] = call
         elif _is_model_function(node) and not any(_holds(table, place_of(node)) for table in tables):
-            name = str(node.getOperator().getName()).lower()
+            name = name_of(node).lower()
             message = f"`{name}` is a table: FROM TABLE({name}(data => TABLE …, reading => DESCRIPTOR(…)))"
             faults.append(_fault(rule, node, message))
     return calls, faults
@@ -266,7 +266,7 @@ def _holds(outer: Place, inner: Place) -> bool:
 
 
 def _is_model_function(node: Any) -> bool:
-    return class_of(node) == "SqlBasicCall" and str(node.getOperator().getName()).lower() in FUNCTIONS
+    return class_of(node) == "SqlBasicCall" and name_of(node).lower() in FUNCTIONS
 
 
 def _clear_fault(tree: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from jobs.rule_patterns import pattern_faults
 from jobs.rule_windows import collecting_faults, offset_faults, over_faults, table_window_faults
 from jobs.rules import Rule
-from jobs.sql_tree import Finding, class_of, kind_of, tables_read, walk
+from jobs.sql_tree import Finding, class_of, kind_of, name_of, tables_read, walk
 from jobs.views import view_name
 from udfs.document import suggest
 
@@ -70,7 +70,7 @@ def _foreign(rule: Rule, nodes: Iterable[Any], views: frozenset[str]) -> dict[st
 
 def _limit_faults(rule: Rule, node: Any, foreign: dict[str, str]) -> Iterator[Finding]:
     """Every limits['name'] is one that the header states, of a device of the rule's product."""
-    if class_of(node) != "SqlBasicCall" or str(node.getOperator().getName()) != "ITEM":
+    if class_of(node) != "SqlBasicCall" or name_of(node) != "ITEM":
         return
     subject, key = node.getOperandList()
     of, _, column = str(subject).rpartition(".")

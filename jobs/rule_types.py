@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from jobs.rule_formats import format_faults
-from jobs.sql_tree import Finding, class_of, kind_of, walk
+from jobs.sql_tree import Finding, class_of, kind_of, name_of, walk
 
 TypeOf = Callable[[Any], str | None]
 """A node → the name of its SQL type; None where it has none."""
@@ -89,4 +89,4 @@ def _is_literal(node: Any) -> bool:
 
 
 def _name(node: Any) -> str:
-    return str(node.getOperator().getName()).upper() if class_of(node) == "SqlBasicCall" else ""
+    return name_of(node) if class_of(node) == "SqlBasicCall" else ""

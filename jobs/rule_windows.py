@@ -7,7 +7,7 @@ from typing import Any, Final
 from py4j.protocol import Py4JJavaError
 
 from jobs.durations import duration_text
-from jobs.sql_tree import Finding, class_of, kind_of, walk
+from jobs.sql_tree import Finding, class_of, kind_of, name_of, walk
 
 LONGEST_MS: Final = 7 * 86_400_000
 """Event time that a window, a pattern or a join holds at most."""
@@ -53,24 +53,24 @@ def collecting_faults(over: Any) -> Iterator[Finding]:
     if class_of(window) != "SqlWindow" or class_of(call) != "SqlBasicCall":
         return
     begins = window.getLowerBound() is not None and "UNBOUNDED" not in str(window.getLowerBound())
-    if not begins and (_name(call) in _COLLECTING or str(call.getFunctionQuantifier()) == "DISTINCT"):
+    if not begins and (name_of(call) in _COLLECTING or str(call.getFunctionQuantifier()) == "DISTINCT"):
         yield call, "this keeps every value for ever: begin OVER by `RANGE BETWEEN INTERVAL '1' DAY PRECEDING AND …`"
 
 
 def offset_faults(call: Any) -> Iterator[Finding]:
     """LAG and LEAD look back and ahead by rows."""
-    if _name(call) in ("LAG", "LEAD") and call.operandCount() > 1:
+    if name_of(call) in ("LAG", "LEAD") and call.operandCount() > 1:
         yield from _row_faults(call.getOperandList()[1])
 
 
 def table_window_faults(call: Any) -> Iterator[Finding]:
     """The faults of TUMBLE, HOP, CUMULATE and SESSION, behind TABLE or in GROUP BY."""
-    if _name(call) not in _TABLE_WINDOWS:
+    if name_of(call) not in _TABLE_WINDOWS:
         return
     spans = [span for operand in call.getOperandList() for span in _spans(operand)][:2]
     for span in spans:
         yield from span_faults(span)
-    if len(spans) == 2 and _name(call) in ("HOP", "CUMULATE"):
+    if len(spans) == 2 and name_of(call) in ("HOP", "CUMULATE"):
         (step, size), at = sorted(map(_milliseconds, spans)), min(spans, key=_milliseconds)
         if 0 < step < size / _MOST_WINDOWS:
             least = duration_text(ceil(size / _MOST_WINDOWS / 1_000) * 1_000)
@@ -115,7 +115,3 @@ def _is_interval(node: Any) -> bool:
 
 def _column(identifier: Any) -> str:
     return str(identifier).rpartition(".")[2]
-
-
-def _name(call: Any) -> str:
-    return str(call.getOperator().getName()).upper().lstrip("$")

@@ -22,6 +22,11 @@ def kind_of(node: Any) -> str:
     return str(node.getKind())
 
 
+def name_of(call: Any) -> str:
+    """Of a function, in capitals; Calcite marks the windows of GROUP BY by a `$` before it."""
+    return str(call.getOperator().getName()).upper().lstrip("$")
+
+
 def place_of(node: Any) -> Place:
     at = node.getParserPosition()
     return at.getLineNum(), at.getColumnNum(), at.getEndLineNum(), at.getEndColumnNum()
