@@ -149,7 +149,9 @@ class FleetSimulator:
         self._steps = sorted((step for script in self._scripts for step in script.steps), key=lambda step: step.at)
 
     def _due_steps(self, elapsed: float) -> list[Step]:
-        due = [step for step in self._steps if step.at <= elapsed and (step.kind != "late" or self._knows_late())]
+        due = [step for step in self._steps if step.at <= elapsed]
+        if any(step.kind == "late" for step in due) and not self._knows_late():
+            due = [step for step in due if step.kind != "late"]
         self._steps = [step for step in self._steps if step not in due]
         return due
 
